@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLibbpf
+import Glibc
+import Synchronization
+
+/// What this kernel allows this process, found by trying it and never by comparing versions.
+public enum Feature: String, CaseIterable, Sendable {
+    /// BPF programs with kernel types at all: load one that does nothing.
+    case tracing
+    /// Kernel type information at /sys/kernel/btf/vmlinux.
+    case btf
+    /// `BPF_MAP_TYPE_RINGBUF`, since 5.8.
+    case ringBuffer
+    /// `BPF_MAP_TYPE_TASK_STORAGE`, and its use by a tracing program, since 5.11.
+    case taskStorage
+    /// `iter/task` programs, since 5.8.
+    case taskIterator
+    /// fentry and fexit programs, since 5.5; a lockdown or a kernel without function tracing lacks them.
+    case fentry
+    /// kprobes through `perf_event_open`.
+    case kprobes
+    /// uprobes through `perf_event_open`.
+    case uprobes
+    /// `bpf_task_pt_regs()`, since 5.15.
+    case taskRegisters
+    /// `BPF_ENABLE_STATS`, since 5.8; needs CAP_SYS_ADMIN.
+    case runStatistics
+}
+
+extension Feature {
+    /// Tries the feature. nil: it is there. Else why it is not.
+    ///
+    /// What a trial makes is gone when this returns. It takes up to a few milliseconds.
+    public func trial() -> BPFError? {
+        switch self {
+        case .tracing: Self.load(BPF_PROG_TYPE_RAW_TRACEPOINT, [.setR0, .exit], rawValue)
+        case .btf:
+            access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? nil : BPFError(nil, "read", "/sys/kernel/btf/vmlinux", errno: errno)
+        case .ringBuffer: Self.create(BPF_MAP_TYPE_RINGBUF, key: 0, value: 0, entries: getpagesize())
+        case .taskStorage: Self.taskStorage()
+        case .taskIterator: Self.load(BPF_PROG_TYPE_TRACING, [.setR0, .exit], rawValue, attach: BPF_TRACE_ITER, to: "bpf_iter_task")
+        case .fentry:
+            Self.load(BPF_PROG_TYPE_TRACING, [.setR0, .exit], rawValue, attach: BPF_TRACE_FENTRY, to: "handle_mm_fault")
+        case .kprobes: Self.probe("kprobe")
+        case .uprobes: Self.probe("uprobe")
+        case .taskRegisters:
+            // r1 = current, r0 = bpf_task_pt_regs(r1)
+            Self.load(
+                BPF_PROG_TYPE_TRACING,
+                [.call(BPF_FUNC_get_current_task_btf), .moveR0toR1, .call(BPF_FUNC_task_pt_regs), .setR0, .exit],
+                rawValue, attach: BPF_TRACE_RAW_TP, to: "btf_trace_sched_switch")
+        case .runStatistics: Self.runStatistics()
+        }
+    }
+
+    public var isAvailable: Bool { trial() == nil }
+
+    /// Whether the kernel has a tracepoint that `tp_btf/NAME` can attach to.
+    public static func hasTracepoint(_ name: String) -> Bool { kernelType("btf_trace_\(name)", BTF_KIND_TYPEDEF) > 0 }
+
+    /// Whether the kernel's type information has a function of that name.
+    public static func hasFunction(_ name: String) -> Bool { kernelType(name, BTF_KIND_FUNC) > 0 }
+
+    /// Whether a kernel structure has a field of that name.
+    public static func hasField(_ field: String, of type: String) -> Bool {
+        withKernelTypes { btf in
+            let id = btf__find_by_name_kind(btf, type, UInt32(BTF_KIND_STRUCT))
+            guard id > 0, let found = btf__type_by_id(btf, UInt32(id)) else { return false }
+            let members = UnsafeRawPointer(found + 1).assumingMemoryBound(to: btf_member.self)
+            return UnsafeBufferPointer(start: members, count: found.count).contains {
+                btf__name_by_offset(btf, $0.name_off).map { String(cString: $0) } == field
+            }
+        } ?? false
+    }
+
+    /// The kernel's types, parsed at the first question, as that takes some milliseconds, and kept.
+    private static let kernelTypes = Mutex<KernelTypes?>(nil)
+
+    private struct KernelTypes: @unchecked Sendable { let pointer: OpaquePointer }
+
+    /// Gives back the memory of the kernel's types, some megabytes; the next question parses them
+    /// again.
+    public static func releaseKernelTypes() {
+        kernelTypes.withLock { types in
+            if let types { btf__free(types.pointer) }
+            types = nil
+        }
+    }
+
+    private static func withKernelTypes<R>(_ body: (OpaquePointer) -> R) -> R? {
+        kernelTypes.withLock { types in
+            if types == nil { types = LogCapture.capture { btf__load_vmlinux_btf() }.0.map(KernelTypes.init) }
+            return types.map { body($0.pointer) }
+        }
+    }
+
+    // MARK: - The trials
+
+    private static func create(_ type: bpf_map_type, key: UInt32, value: UInt32, entries: Int32) -> BPFError? {
+        let (descriptor, log) = LogCapture.capture { bpf_map_create(type, "trial", key, value, UInt32(entries), nil) }
+        guard descriptor >= 0 else { return BPFError(nil, "create", "a map", errno: -descriptor, log: log) }
+        close(descriptor)
+        return nil
+    }
+
+    /// Task storage needs types for its values, so that a map alone cannot be tried without BTF; its
+    /// helper can: on a kernel without it the verifier names an unknown function.
+    private static func taskStorage() -> BPFError? {
+        guard kernelType("bpf_task_storage_get_proto", BTF_KIND_VAR) > 0 || hasFunction("bpf_task_storage_get")
+            || hasFunction("____bpf_task_storage_get") || hasFunction("bpf_task_storage_free")
+        else { return BPFError(.notSupported, "use", "task storage") }
+        return load(
+            BPF_PROG_TYPE_TRACING, [.call(BPF_FUNC_get_current_task_btf), .setR0, .exit], "taskStorage",
+            attach: BPF_TRACE_RAW_TP, to: "btf_trace_sched_switch")
+    }
+
+    private static func runStatistics() -> BPFError? {
+        do { _ = try StatisticsSwitch() } catch { return error }
+        return nil
+    }
+
+    private static func load(
+        _ type: bpf_prog_type, _ instructions: [bpf_insn], _ name: String, attach: bpf_attach_type? = nil,
+        to target: String? = nil
+    ) -> BPFError? {
+        var log = [CChar](repeating: 0, count: 4096)
+        var options = bpf_prog_load_opts()
+        options.sz = MemoryLayout<bpf_prog_load_opts>.size
+        if let attach, let target {
+            let id = kernelType(target, attach == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC)
+            guard id > 0 else { return BPFError(.notSupported, "find", target) }
+            options.expected_attach_type = attach
+            options.attach_btf_id = UInt32(id)
+        }
+        let (descriptor, _) = LogCapture.capture {
+            log.withUnsafeMutableBufferPointer { log in
+                options.log_buf = log.baseAddress
+                options.log_size = UInt32(log.count)
+                options.log_level = 1
+                return bpf_prog_load(type, "trial", "GPL", instructions, instructions.count, &options)
+            }
+        }
+        guard descriptor >= 0 else {
+            let text = String(decoding: log.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            return BPFError(descriptor == -EINVAL ? .notSupported : nil, "load", name, errno: -descriptor, log: text)
+        }
+        defer { close(descriptor) }
+        // A lockdown or a missing tracer can show only when it is attached.
+        guard let attach, attach == BPF_TRACE_FENTRY else { return nil }
+        let link = bpf_raw_tracepoint_open(nil, descriptor)
+        guard link >= 0 else { return BPFError(nil, "attach", name, errno: -link) }
+        close(link)
+        return nil
+    }
+
+    private static func kernelType(_ name: String, _ kind: Int) -> Int32 {
+        withKernelTypes { btf__find_by_name_kind($0, name, UInt32(kind)) } ?? -1
+    }
+
+    /// Kernels with a probe type list it as an event source.
+    private static func probe(_ name: String) -> BPFError? {
+        access("/sys/bus/event_source/devices/\(name)/type", F_OK) == 0
+            ? nil : BPFError(.notSupported, "use", name + "s")
+    }
+}
+
+extension bpf_insn {
+    // include/uapi/linux/bpf.h and bpf_common.h: BPF_ALU64|BPF_MOV, BPF_JMP|BPF_EXIT, BPF_JMP|BPF_CALL.
+    fileprivate static var setR0: bpf_insn { make(0xb7) }
+    fileprivate static var exit: bpf_insn { make(0x95) }
+    fileprivate static var moveR0toR1: bpf_insn { make(0xbf, destination: 1) }
+    fileprivate static func call(_ helper: bpf_func_id) -> bpf_insn { make(0x85, immediate: Int32(helper.rawValue)) }
+
+    private static func make(_ code: UInt8, destination: UInt8 = 0, immediate: Int32 = 0) -> bpf_insn {
+        var instruction = bpf_insn()
+        instruction.code = code
+        instruction.dst_reg = destination
+        instruction.imm = immediate
+        return instruction
+    }
+}

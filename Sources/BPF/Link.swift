@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLibbpf
+import Glibc
+
+/// An attached program. It is detached when the link goes out of scope, or the process ends,
+/// however it ends: nothing is pinned.
+public struct Link: ~Copyable {
+    private let pointer: OpaquePointer
+    /// The program that it attaches.
+    public let program: String
+
+    init(_ pointer: OpaquePointer?, program: String, errno: Int32, log: String) throws(BPFError) {
+        guard let pointer else { throw BPFError("attach", program, errno: errno, log: log) }
+        self.pointer = pointer
+        self.program = program
+    }
+
+    deinit { bpf_link__destroy(pointer) }
+
+    /// Runs an iterator program once to its end, and gives what it wrote with `bpf_seq_write`.
+    ///
+    /// - Throws: ``BPFError`` when the link is not an iterator's.
+    @discardableResult
+    public func iterate() throws(BPFError) -> [UInt8] {
+        let descriptor = bpf_iter_create(bpf_link__fd(pointer))
+        guard descriptor >= 0 else { throw BPFError("iterate with", program, errno: -descriptor) }
+        defer { close(descriptor) }
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 * 1024)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count > 0 {
+                output += chunk.prefix(count)
+            } else if count == 0 {
+                return output
+            } else if errno != EINTR && errno != EAGAIN {
+                throw BPFError("iterate with", program, errno: errno)
+            }
+        }
+    }
+}
+
+extension Object {
+    /// Attaches a program where its section says: `tp_btf/…`, `raw_tp/…`, `tp/…`, `fentry/…`,
+    /// `fexit/…`, `iter/…` and libbpf's other automatic sections.
+    ///
+    /// - Throws: ``BPFError``; with code `notSupported` where this kernel has no such hook.
+    public func attach(_ program: String) throws(BPFError) -> Link {
+        let found = try find(program: program)
+        let ((pointer, error), log) = LogCapture.capture { (bpf_program__attach(found), errno) }
+        return try Link(pointer, program: program, errno: error, log: log)
+    }
+
+    /// Attaches a `perf_event` program to an open perf event, which the link owns from then on.
+    ///
+    /// - Parameter event: a descriptor from `perf_event_open(2)`.
+    public func attach(_ program: String, perfEvent event: Int32) throws(BPFError) -> Link {
+        let found = try find(program: program)
+        let ((pointer, error), log) = LogCapture.capture {
+            (bpf_program__attach_perf_event(found, event), errno)
+        }
+        return try Link(pointer, program: program, errno: error, log: log)
+    }
+
+    /// Attaches a uprobe program to an instruction of a file.
+    ///
+    /// - Parameters:
+    ///   - path: the executable or shared library.
+    ///   - offset: the instruction's offset in the file, in bytes.
+    ///   - process: only in this process; nil for all.
+    ///   - atReturn: when the function returns, rather than when it is entered.
+    public func attach(
+        _ program: String, uprobeIn path: String, offset: Int, process: Int32? = nil, atReturn: Bool = false
+    ) throws(BPFError) -> Link {
+        let found = try find(program: program)
+        let ((pointer, error), log) = LogCapture.capture {
+            (bpf_program__attach_uprobe(found, atReturn, process ?? -1, path, offset), errno)
+        }
+        return try Link(pointer, program: program, errno: error, log: log)
+    }
+}
+
+/// Several links, detached together. (An array cannot hold noncopyable values.)
+public struct Links: ~Copyable {
+    private var pointers: [OpaquePointer] = []
+
+    public init() {}
+
+    deinit { pointers.forEach { _ = bpf_link__destroy($0) } }
+
+    /// Attaches a program where its section says, and keeps the link.
+    ///
+    /// - Throws: ``BPFError``; those attached before stay.
+    public mutating func attach(_ program: String, of object: borrowing Object) throws(BPFError) {
+        let found = try object.find(program: program)
+        let ((pointer, error), log) = LogCapture.capture { (bpf_program__attach(found), errno) }
+        guard let pointer else { throw BPFError(nil, "attach", program, errno: error, log: log) }
+        pointers.append(pointer)
+    }
+}

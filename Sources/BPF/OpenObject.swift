@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLibbpf
+import Glibc
+
+/// A BPF object file that is open and not loaded: what it holds can be configured.
+///
+/// ``load()`` consumes it and gives the ``Object`` whose programs can be attached.
+public struct OpenObject: ~Copyable {
+    /// Owned until ``load()`` hands it on; nil only after that.
+    private var pointer: OpaquePointer?
+    public let name: String
+    /// Where each global variable lies; read from the object's own BTF.
+    private let variables: [String: Variable]
+
+    /// Opens an object from the bytes of an ELF file. They are copied.
+    ///
+    /// - Throws: ``BPFError`` when they are not a BPF object.
+    public init(name: String, bytes: UnsafeRawBufferPointer) throws(BPFError) {
+        let (pointer, log) = LogCapture.capture {
+            var options = bpf_object_open_opts()
+            options.sz = MemoryLayout<bpf_object_open_opts>.size
+            return name.withCString { name in
+                options.object_name = name
+                return bpf_object__open_mem(bytes.baseAddress, bytes.count, &options)
+            }
+        }
+        try self.init(pointer: pointer, name: name, errno: errno, log: log)
+    }
+
+    /// Opens an object file.
+    public init(path: String) throws(BPFError) {
+        let (pointer, log) = LogCapture.capture { bpf_object__open_file(path, nil) }
+        try self.init(pointer: pointer, name: path, errno: errno, log: log)
+    }
+
+    private init(pointer: OpaquePointer?, name: String, errno: Int32, log: String) throws(BPFError) {
+        guard let pointer else { throw BPFError("open", name, errno: errno, log: log) }
+        self.pointer = pointer
+        self.name = name
+        self.variables = Variable.all(of: pointer)
+    }
+
+    deinit {
+        // Not yet loaded: the object is still ours.
+        if let pointer { bpf_object__close(pointer) }
+    }
+
+    /// Sets the initial value of a global variable, `const volatile` knobs included.
+    ///
+    /// - Throws: ``BPFError`` with code `notFound`, or `mismatch` if `T` has another size.
+    public func set<T: BitwiseCopyable>(_ variable: String, to value: T) throws(BPFError) {
+        try withBytes(of: variable, count: MemoryLayout<T>.size) { $0.storeBytes(of: value, as: T.self) }
+    }
+
+    /// Sets the initial value of a global array. A shorter one leaves the rest as it is.
+    public func set<T: BitwiseCopyable>(_ variable: String, to values: [T]) throws(BPFError) {
+        try withBytes(of: variable, count: nil) { bytes in
+            values.withUnsafeBytes { bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(bytes.count))) }
+        }
+    }
+
+    private func withBytes(
+        of variable: String, count: Int?, _ body: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(BPFError) {
+        guard let found = variables[variable], let map = bpf_object__find_map_by_name(pointer, found.map) else {
+            throw BPFError(.notFound, "set the variable", "\(name)/\(variable)")
+        }
+        guard count == nil || count == found.size else {
+            throw BPFError(.mismatch, "set the variable", "\(name)/\(variable)")
+        }
+        var size = 0
+        // libbpf keeps the section's initial content here until the object is loaded.
+        guard let base = bpf_map__initial_value(map, &size), found.offset + found.size <= size else {
+            throw BPFError(.mismatch, "set the variable", "\(name)/\(variable)")
+        }
+        body(
+            UnsafeMutableRawBufferPointer(
+                start: UnsafeMutableRawPointer(mutating: base) + found.offset, count: found.size))
+    }
+
+    /// Sets how many entries a map has room for; for a ring buffer, its size in bytes.
+    public func setCapacity(of map: String, to entries: Int) throws(BPFError) {
+        let status = bpf_map__set_max_entries(try find(map: map), UInt32(clamping: entries))
+        guard status == 0 else { throw BPFError("resize the map", map, errno: -status) }
+    }
+
+    /// Leaves a map out, for a kernel that does not have its type. No loaded program may use it.
+    public func omit(map: String) throws(BPFError) {
+        let status = bpf_map__set_autocreate(try find(map: map), false)
+        guard status == 0 else { throw BPFError("leave out the map", map, errno: -status) }
+    }
+
+    /// Leaves a program out.
+    public func omit(program: String) throws(BPFError) {
+        guard let found = bpf_object__find_program_by_name(pointer, program) else {
+            throw BPFError(.notFound, "leave out the program", "\(name)/\(program)")
+        }
+        let status = bpf_program__set_autoload(found, false)
+        guard status == 0 else { throw BPFError("leave out the program", program, errno: -status) }
+    }
+
+    private func find(map: String) throws(BPFError) -> OpaquePointer {
+        guard let found = bpf_object__find_map_by_name(pointer, map) else {
+            throw BPFError(.notFound, "configure the map", "\(name)/\(map)")
+        }
+        return found
+    }
+
+    /// Creates the maps, has the verifier check the programs, and loads them.
+    ///
+    /// - Throws: ``BPFError`` whose `log` holds the verifier's words.
+    public consuming func load() throws(BPFError) -> Object {
+        guard let pointer = pointer.take() else { throw BPFError(.failed, "load", name, errno: EINVAL) }
+        let (status, log) = LogCapture.capture { bpf_object__load(pointer) }
+        guard status == 0 else {
+            bpf_object__close(pointer)
+            throw BPFError("load", name, errno: -status, log: log)
+        }
+        return Object(pointer: pointer, name: name, variables: variables)
+    }
+}
+
+/// Where a global variable lies: in which section's map, at which offset, in bytes.
+struct Variable {
+    let map: String
+    let offset: Int
+    let size: Int
+
+    /// Every variable of an object, by name, from the data sections in its BTF.
+    static func all(of object: OpaquePointer) -> [String: Variable] {
+        guard let btf = bpf_object__btf(object) else { return [:] }
+        var found: [String: Variable] = [:]
+        for id in 1..<btf__type_cnt(btf) {
+            guard let section = btf__type_by_id(btf, id), section.kind == BTF_KIND_DATASEC,
+                let map = btf__name_by_offset(btf, section.pointee.name_off)
+            else { continue }
+            // include/uapi/linux/btf.h: vlen entries of btf_var_secinfo follow the type.
+            let entries = UnsafeRawPointer(section + 1).assumingMemoryBound(to: btf_var_secinfo.self)
+            for entry in UnsafeBufferPointer(start: entries, count: section.count) {
+                guard let variable = btf__type_by_id(btf, entry.type),
+                    let name = btf__name_by_offset(btf, variable.pointee.name_off)
+                else { continue }
+                found[String(cString: name)] = Variable(
+                    map: String(cString: map), offset: Int(entry.offset), size: Int(entry.size))
+            }
+        }
+        return found
+    }
+}
+
+extension UnsafePointer<btf_type> {
+    /// BTF_INFO_KIND and BTF_INFO_VLEN of include/uapi/linux/btf.h, which Swift cannot import.
+    var kind: Int { Int(pointee.info >> 24 & 0x1f) }
+    var count: Int { Int(pointee.info & 0xffff) }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+extension RingBuffer {
+    /// The records as an asynchronous sequence of owned values, for programs built on tasks.
+    ///
+    /// A thread of its own waits on the ring and copies what arrives. It ends, and gives the ring
+    /// back, when the consumer stops iterating. Values that the consumer has not taken yet wait in
+    /// memory: this trades the ring's bound for convenience, where ``drain(_:)`` keeps it.
+    ///
+    /// - Parameter decode: makes a value of a record's bytes, which are valid during the call alone.
+    public consuming func records<T: Sendable>(
+        decode: @escaping @Sendable (RawSpan) -> T
+    ) -> AsyncStream<T> {
+        let ring = Box(self)
+        return AsyncStream { continuation in
+            // Its writing end is closed when the consumer has had enough.
+            var ends: [Int32] = [-1, -1]
+            pipe(&ends)
+            let (stop, stopper) = (ends[0], ends[1])
+            continuation.onTermination = { _ in close(stopper) }
+            Thread.start {
+                while true {
+                    ring.value.drain { continuation.yield(decode($0)) }
+                    var wait = [
+                        pollfd(fd: ring.value.descriptor, events: Int16(POLLIN), revents: 0),
+                        pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
+                    ]
+                    _ = poll(&wait, 2, -1)
+                    if wait[1].revents != 0 { break }
+                }
+                close(stop)
+            }
+        }
+    }
+}
+
+/// Lets a closure own a ring: closures cannot capture a noncopyable value by themselves.
+/// Only the reading thread touches it.
+private final class Box: @unchecked Sendable {
+    let value: RingBuffer
+    init(_ value: consuming RingBuffer) { self.value = value }
+}
+
+/// A detached POSIX thread that runs a closure.
+private enum Thread {
+    private final class Body {
+        let run: () -> Void
+        init(_ run: @escaping () -> Void) { self.run = run }
+    }
+
+    static func start(_ body: @escaping @Sendable () -> Void) {
+        // Retained here, released by the thread that takes it.
+        let context = Unmanaged.passRetained(Body(body)).toOpaque()
+        var thread = pthread_t()
+        pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            }, context)
+        pthread_detach(thread)
+    }
+}

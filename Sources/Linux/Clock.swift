@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// Time in nanoseconds, from the clocks that the kernel's programs use.
+public enum Clock {
+    /// CLOCK_MONOTONIC, the clock of `bpf_ktime_get_ns()`.
+    public static var monotonic: UInt64 { read(CLOCK_MONOTONIC) }
+    /// CPU time that this process has used.
+    public static var processCPU: UInt64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
+    /// The length of a timer tick: the resolution of the coarse clocks (KTIME_LOW_RES).
+    public static var tick: UInt64 {
+        var time = timespec()
+        clock_getres(CLOCK_MONOTONIC_COARSE, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    private static func read(_ clock: clockid_t) -> UInt64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// The time of day now, in RFC 3339 with milliseconds, in UTC.
+    public static var rfc3339: String {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        var parts = tm()
+        gmtime_r(&now.tv_sec, &parts)
+        func digits(_ value: Int, _ width: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+        }
+        return [Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)]
+            .map { digits($0, 2) }.joined(separator: "-") + "T"
+            + [parts.tm_hour, parts.tm_min, parts.tm_sec].map { digits(Int($0), 2) }.joined(separator: ":")
+            + "." + digits(now.tv_nsec / 1_000_000, 3) + "Z"
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+
+/// A program that was started to be observed. It waits, forked and not yet executed, until
+/// ``start()``; if it is let go before that, it never runs.
+public final class LaunchedProcess {
+    /// How a process ended.
+    public enum Exit: Sendable, Equatable {
+        case code(Int32)
+        case signal(Int32)
+    }
+
+    public let pid: Int32
+    /// Readable when the process has ended.
+    public let descriptor: Int32
+    private var startPipe: Int32
+    private let failurePipe: Int32
+    private let program: String
+
+    /// Forks. The program is found as a shell finds it.
+    ///
+    /// - Parameters:
+    ///   - arguments: the program and its arguments; at least one.
+    ///   - signals: what this process reads as signals; the program gets the mask from before.
+    public init(_ arguments: [String], unblocking signals: borrowing Signals) throws(SystemError) {
+        let program = arguments.first ?? ""
+        // Freed below; the child has copies of its own.
+        var pointers = arguments.map { strdup($0) } + [nil]
+        defer { pointers.forEach { free($0) } }
+        var launch = apus_launch()
+        var mask = signals.previousMask
+        let status = apus_fork(&launch, &pointers, &mask)
+        guard status == 0 else { throw SystemError("start", program, errno: status) }
+        let descriptor = apus_pidfd_open(launch.pid)
+        guard descriptor >= 0 else {
+            let error = errno
+            close(launch.start)
+            close(launch.failure)
+            throw SystemError("watch", program, errno: error)
+        }
+        self.program = program
+        self.descriptor = descriptor
+        pid = launch.pid
+        startPipe = launch.start
+        failurePipe = launch.failure
+    }
+
+    deinit {
+        if startPipe >= 0 { close(startPipe) }
+        close(failurePipe)
+        close(descriptor)
+    }
+
+    /// Lets the program execute, and returns when it does.
+    ///
+    /// - Throws: ``SystemError`` with ENOENT where there is no such program, EACCES where it may
+    ///   not be executed, or another error of `execve(2)`.
+    public func start() throws(SystemError) {
+        var byte: UInt8 = 1
+        while write(startPipe, &byte, 1) < 0 && errno == EINTR {}
+        close(startPipe)
+        startPipe = -1
+        var failure: Int32 = 0
+        var count = read(failurePipe, &failure, 4)
+        while count < 0 && errno == EINTR { count = read(failurePipe, &failure, 4) }
+        guard count == 4 else { return }
+        _ = reap()
+        throw SystemError("run", program, errno: failure)
+    }
+
+    /// Whether it has ended. It stays a zombie, so that its number is not given to another.
+    public func hasEnded() -> Bool {
+        var info = siginfo_t()
+        return waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo == SIGCHLD
+    }
+
+    /// Waits for its end, and lets its number go.
+    public func reap() -> Exit {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        // WIFSIGNALED, WTERMSIG, WEXITSTATUS of <bits/waitstatus.h>.
+        let signal = status & 0x7f
+        return signal == 0 ? .code(status >> 8 & 0xff) : .signal(signal)
+    }
+}
+
+/// A descriptor that is readable when the process has ended; -1 where there is no such process.
+public func openProcess(_ pid: Int32) -> Int32 { apus_pidfd_open(pid) }

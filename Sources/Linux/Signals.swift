@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import CLinux
+import Glibc
+
+/// Signals as something to read: they are blocked, and arrive on a descriptor.
+public struct Signals: ~Copyable {
+    public let descriptor: Int32
+    /// The mask from before, which a launched program gets.
+    let previousMask: sigset_t
+
+    public init(_ signals: [Int32]) throws(SystemError) {
+        var set = sigset_t()
+        var previous = sigset_t()
+        sigemptyset(&set)
+        for signal in signals { sigaddset(&set, signal) }
+        pthread_sigmask(SIG_BLOCK, &set, &previous)
+        let descriptor = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        guard descriptor >= 0 else { throw SystemError("watch", "signals", errno: errno) }
+        self.descriptor = descriptor
+        previousMask = previous
+    }
+
+    deinit {
+        close(descriptor)
+        var previous = previousMask
+        pthread_sigmask(SIG_SETMASK, &previous, nil)
+    }
+
+    /// The next signal that arrived, or nil when there is none.
+    public borrowing func next() -> Int32? {
+        var info = signalfd_siginfo()
+        return read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size) == MemoryLayout<signalfd_siginfo>.size
+            ? Int32(info.ssi_signo) : nil
+    }
+}
+
+/// Waits until one of the descriptors is readable, and says which are.
+///
+/// - Parameter timeout: milliseconds; negative: for ever.
+/// - Returns: one for each descriptor. A negative descriptor is never readable.
+public func waitReadable(_ descriptors: [Int32], timeout: Int32) -> [Bool] {
+    var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    let count = poll(&entries, nfds_t(entries.count), timeout)
+    return entries.map { count > 0 && $0.revents != 0 }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// The controlling terminal with line editing off, so that keys arrive one by one. Ctrl-C still
+/// makes a signal.
+public final class Terminal {
+    public let descriptor: Int32
+    private var original = termios()
+
+    /// nil where there is no terminal, or Apus is in the background of one.
+    public init?() {
+        descriptor = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        guard tcgetpgrp(descriptor) == getpgrp(), tcgetattr(descriptor, &original) == 0 else {
+            close(descriptor)
+            return nil
+        }
+        var raw = original
+        raw.c_lflag &= ~tcflag_t(ICANON | ECHO)
+        tcsetattr(descriptor, TCSANOW, &raw)
+    }
+
+    deinit {
+        restore()
+        close(descriptor)
+    }
+
+    /// Puts the terminal back as it was.
+    public func restore() { tcsetattr(descriptor, TCSANOW, &original) }
+
+    /// The keys that were pressed since the last call.
+    public func keys() -> [UInt8] {
+        var keys = [UInt8](repeating: 0, count: 64)
+        return Array(keys.prefix(max(0, read(descriptor, &keys, keys.count))))
+    }
+
+    /// Rows and columns.
+    public var size: (rows: Int, columns: Int) {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return (24, 80) }
+        return (Int(size.ws_row), Int(size.ws_col))
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import Linux
+import Tracers
+
+/// What every JSON document of Apus begins and ends with.
+extension JSONWriter {
+    /// `schema`, `host`, `kernel`, `time`.
+    mutating func header(_ schema: String) {
+        value("schema", schema)
+        value("host", Host.name)
+        value("kernel", Host.kernel)
+        value("time", Clock.rfc3339)
+    }
+
+    mutating func completeness(_ completeness: Completeness) {
+        object("completeness") { json in
+            json.value("exact", completeness.isExact)
+            json.array("reasons") { json in completeness.reasons.forEach { json.value(nil, $0) } }
+            json.value("lost_events", completeness.lostEvents)
+            json.value("missed_runs", completeness.missedRuns)
+        }
+    }
+
+    mutating func observer(_ cost: ObserverCost) {
+        object("observer") { json in
+            json.value("bpf_run_ns", cost.runNanoseconds)
+            json.value("bpf_run_count", cost.runCount)
+            json.value("bpf_ns_per_syscall", cost.nanosecondsPerSyscall)
+            json.value("bpf_ns_per_switch", cost.nanosecondsPerSwitch)
+            if let reason = cost.untimedReason { json.value("bpf_untimed_reason", reason) }
+            json.value("bpf_map_bytes", cost.mapBytes)
+            json.value("cpu_ns", cost.cpuNanoseconds)
+            json.value("max_rss_bytes", cost.maxResidentBytes)
+        }
+    }
+}

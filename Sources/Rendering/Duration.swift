@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Figures as people read them.
+public enum Format {
+    /// Nanoseconds with a unit, three or four figures: `0`, `412 ns`, `41.2 µs`, `4.12 ms`, `12.41 s`.
+    public static func duration(_ nanoseconds: UInt64) -> String {
+        let units: [(Double, String)] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")]
+        for (size, unit) in units where Double(nanoseconds) >= size * 0.99995 {
+            let value = Double(nanoseconds) / size
+            return fixed(value, value < 9.995 ? 2 : value < 99.95 && size < 1e9 ? 1 : size < 1e9 ? 0 : 2) + " " + unit
+        }
+        return nanoseconds == 0 ? "0" : "\(nanoseconds) ns"
+    }
+
+    /// A share in percent with one decimal; `<0.1` for what is there and rounds to nothing.
+    public static func percent(_ part: UInt64, of whole: UInt64) -> String {
+        guard whole > 0 else { return "-" }
+        let value = 100 * Double(part) / Double(whole)
+        return part > 0 && value < 0.05 ? "<0.1" : fixed(value, 1)
+    }
+
+    /// Thousands apart: `1,234,567`.
+    public static func count(_ value: UInt64) -> String {
+        var text = ""
+        let digits = Array(String(value))
+        for (index, digit) in digits.enumerated() {
+            if index > 0 && (digits.count - index) % 3 == 0 { text.append(",") }
+            text.append(digit)
+        }
+        return text
+    }
+
+    public static func bytes(_ value: UInt64) -> String { fixed(Double(value) / 1_048_576, 1) + " MB" }
+
+    /// A number with a given count of decimals.
+    public static func fixed(_ value: Double, _ decimals: Int) -> String {
+        var scale: Double = 1
+        for _ in 0..<decimals { scale *= 10 }
+        let scaled = Int64((value * scale).rounded())
+        guard decimals > 0 else { return String(scaled) }
+        let digits = String(scaled.magnitude)
+        let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
+        return (scaled < 0 ? "-" : "") + padded.dropLast(decimals) + "." + padded.suffix(decimals)
+    }
+}
+
+extension String {
+    /// Padded with spaces, or cut, to so many columns. Only for text without wide characters' care.
+    func padded(to width: Int) -> String {
+        count >= width ? String(prefix(width)) : self + String(repeating: " ", count: width - count)
+    }
+
+    func aligned(right width: Int) -> String { String(repeating: " ", count: Swift.max(0, width - count)) + self }
+}

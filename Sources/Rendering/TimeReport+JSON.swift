@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Linux
+public import Tracers
+
+extension TimeReport {
+    /// How to write a report as JSON.
+    public struct JSONOptions: Sendable {
+        public var showsKernelTimes = false
+        /// Of a launched program: how it ended.
+        public var exit: LaunchedProcess.Exit?
+        /// A report for an interval: its number from 1; nil: of the whole run.
+        public var interval: Int?
+
+        public init() {}
+    }
+
+    /// The document `apus.time/1`, one line, a newline at its end.
+    public func json(_ options: JSONOptions) -> [UInt8] {
+        var json = JSONWriter()
+        json.object { json in
+            json.header("apus.time/1")
+            if let interval = options.interval { json.value("interval", interval) }
+            json.value("wall_ns", elapsed)
+            json.object("fault") { json in
+                json.value("measured", measuresFaults)
+                json.value("reason", faultsReason)
+                if !measuresFaults {
+                    json.value("included_in", "user_ns for faults in user mode, system_ns for those in a system call")
+                }
+            }
+            json.object("total") { json in write(total, to: &json, options) }
+            json.array("processes") { json in
+                for process in processes {
+                    json.object { json in
+                        json.value("pid", process.pid)
+                        json.value("tid", process.pid)
+                        json.value("parent_pid", process.parentPID)
+                        json.value("command", process.command)
+                        json.value("threads", process.threads)
+                        json.value("alive", process.isAlive)
+                        json.value("elapsed_ns", process.elapsed)
+                        write(process.ledger, to: &json, options)
+                    }
+                }
+            }
+            json.array("threads") { json in
+                for thread in threads {
+                    json.object { json in
+                        json.value("pid", thread.pid)
+                        json.value("tid", thread.tid)
+                        json.value("parent_pid", thread.parentPID)
+                        json.value("command", thread.command)
+                        json.value("alive", thread.isAlive)
+                        write(thread.ledger, to: &json, options)
+                    }
+                }
+            }
+            if options.showsKernelTimes {
+                json.object("kernel_accounting") { json in
+                    let mode = KernelAccounting.current
+                    json.value("mode", mode.name)
+                    json.value("tick_ns", Clock.tick)
+                }
+            }
+            switch options.exit {
+            case .code(let code): json.object("exit") { $0.value("code", code) }
+            case .signal(let signal): json.object("exit") { $0.value("signal", signal) }
+            case nil: json.value("exit", String?.none)
+            }
+            json.completeness(completeness)
+            json.observer(observer)
+        }
+        json.newline()
+        return json.bytes
+    }
+
+    private func write(_ ledger: Ledger, to json: inout JSONWriter, _ options: JSONOptions) {
+        json.value("wall_ns", ledger.wall)
+        for state in [ThreadState.user, .system] { json.value("\(state.key)_ns", ledger[state]) }
+        json.value("fault_ns", measuresFaults ? ledger[.fault] : nil)
+        for state in [ThreadState.irq, .softirq, .preempted, .woken] { json.value("\(state.key)_ns", ledger[state]) }
+        json.object("blocked_ns") { json in
+            for state in ThreadState.blocked where state != .other { json.value(state.key, ledger[state]) }
+            json.value("other", ledger[.other])
+            json.object("other_by_syscall") { json in
+                for (call, ns) in ledger.otherWaits.sorted(by: { $0.value > $1.value }) {
+                    json.value(Ledger.name(ofCall: call), ns)
+                }
+            }
+        }
+        json.value("unattributed_ns", ledger[.unattributed])
+        json.value("residual_ns", ledger.residual)
+        json.value("voluntary_switches", ledger.voluntarySwitches)
+        json.value("involuntary_switches", ledger.involuntarySwitches)
+        json.value("migrations", ledger.migrations)
+        json.value("syscalls", ledger.syscalls)
+        json.value("minor_faults", ledger.minorFaults)
+        json.value("major_faults", ledger.majorFaults)
+        json.object("run_queue_latency_ns") { json in
+            json.value("p50", ledger.runQueueLatency.quantile(0.5))
+            json.value("p99", ledger.runQueueLatency.quantile(0.99))
+            json.value("max", ledger.runQueueLatency.count > 0 ? ledger.runQueueLatency.max : nil)
+        }
+        guard options.showsKernelTimes else { return }
+        json.object("kernel_times_ns") { json in
+            json.value("utime", ledger.kernelTimes.adjusted.user)
+            json.value("stime", ledger.kernelTimes.adjusted.system)
+            json.value("utime_raw", ledger.kernelTimes.user)
+            json.value("stime_raw", ledger.kernelTimes.system)
+            json.value("sum_exec_runtime", ledger.kernelTimes.runtime)
+        }
+    }
+}
+
+extension Ledger {
+    /// The name of a system call in ``Ledger/otherWaits``.
+    static func name(ofCall number: Int32) -> String {
+        switch number {
+        case -1: "none"
+        case -2: "further"
+        default: SyscallTable.name(Int(number)) ?? "syscall \(number)"
+        }
+    }
+}

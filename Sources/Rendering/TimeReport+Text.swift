@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+import Linux
+public import Tracers
+
+extension TimeReport {
+    /// How to write a report as text.
+    public struct TextOptions: Sendable {
+        public var style = TextStyle(isOn: false)
+        /// A row for each thread rather than for each process.
+        public var showsThreads = false
+        public var showsKernelTimes = false
+        /// How many rows at most; nil: all.
+        public var rowLimit: Int?
+        public var order = Order.cpu
+
+        public init() {}
+    }
+
+    /// By what rows are sorted, the most first.
+    public enum Order: String, Sendable, CaseIterable {
+        case cpu, wall, blocked, runnable, syscalls, pid
+    }
+
+    /// The whole report, at most 80 columns wide: the partition of all time, the rows, what is not
+    /// exact and what observing cost.
+    public func text(title: String, _ options: TextOptions) -> String {
+        let style = options.style
+        var lines = [style.bold(title.escapedForTerminal.padded(toAtMost: 80)), ""]
+        lines += partition(style)
+        lines += ["", switchesLine, latencyLine, ""]
+        lines += table(options)
+        if options.showsKernelTimes { lines += [""] + kernelTimes(options) }
+        lines += [""] + footer(style)
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var switchesLine: String {
+        wrapped(
+            [
+                "\(Format.count(total.syscalls)) system calls",
+                "switches \(Format.count(total.voluntarySwitches)) voluntary, \(Format.count(total.involuntarySwitches)) not",
+                "\(Format.count(total.migrations)) migrations",
+                "faults \(Format.count(total.minorFaults)) minor, \(Format.count(total.majorFaults)) major",
+            ], indent: 1)
+    }
+
+    private var latencyLine: String {
+        let latency = total.runQueueLatency
+        guard let median = latency.quantile(0.5), let p99 = latency.quantile(0.99) else {
+            return " run queue: nobody waited for a CPU"
+        }
+        return " run queue: p50 \(Format.duration(median)), p99 \(Format.duration(p99)), max \(Format.duration(latency.max))"
+    }
+
+    // MARK: - Where all the time went
+
+    private func partition(_ style: TextStyle) -> [String] {
+        var rows: [(group: String, name: String, ns: UInt64, color: String)] = []
+        for state in [ThreadState.user, .system, .fault, .irq, .softirq] {
+            if state == .fault && !measuresFaults { continue }
+            rows.append((rows.isEmpty ? "on CPU" : "", state.name, total[state], "32"))
+        }
+        for state in [ThreadState.preempted, .woken] {
+            rows.append((state == .preempted ? "runnable" : "", state.name, total[state], "33"))
+        }
+        let waits = ThreadState.blocked.filter { total[$0] > 0 && $0 != .other }
+            .map { ($0.name, total[$0]) }
+            + total.otherWaits.filter { $0.value > 0 }.map { ($0.key < 0 ? "other" : Ledger.name(ofCall: $0.key), $0.value) }
+        for (index, wait) in waits.sorted(by: { $0.1 > $1.1 }).enumerated() {
+            rows.append((index == 0 ? "blocked" : "", wait.0, wait.1, "34"))
+        }
+        rows.append(("", "unattributed", total[.unattributed], "35"))
+        var lines = [
+            style.dim(" thread time".padded(to: 11 + 18) + "time".aligned(right: 10) + "share".aligned(right: 9)),
+            line("all", "", total.wall, "", style),
+        ]
+        lines += rows.filter { $0.group != "" || $0.ns > 0 || $0.name != "unattributed" }
+            .map { line($0.group, $0.name, $0.ns, $0.color, style) }
+        lines.append(
+            " " + "residual".padded(to: 28) + "\(total.residual) ns".aligned(right: 10))
+        if let faultsReason {
+            lines.append(style.dim(" fault: not told apart from user and system time: \(faultsReason)"))
+        }
+        return lines
+    }
+
+    private func line(_ group: String, _ name: String, _ ns: UInt64, _ color: String, _ style: TextStyle) -> String {
+        let columns = 28
+        let width = total.wall > 0 ? Int((Double(ns) / Double(total.wall) * Double(columns)).rounded()) : 0
+        let bar = color.isEmpty ? "" : "  " + style.colored(String(repeating: "█", count: min(width, columns)), color)
+        return " " + group.padded(to: 10) + name.padded(to: 18) + Format.duration(ns).aligned(right: 10)
+            + (Format.percent(ns, of: total.wall) + " %").aligned(right: 9) + bar
+    }
+
+    // MARK: - Rows
+
+    /// A line of the table: a thread, or a process.
+    struct Row {
+        let pid: UInt32
+        let tid: UInt32
+        let command: String
+        let threads: Int
+        let ledger: Ledger
+    }
+
+    func rows(_ options: TextOptions) -> [Row] {
+        let rows =
+            options.showsThreads
+            ? threads.map { Row(pid: $0.pid, tid: $0.tid, command: $0.command, threads: 1, ledger: $0.ledger) }
+            : processes.map { Row(pid: $0.pid, tid: $0.pid, command: $0.command, threads: $0.threads, ledger: $0.ledger) }
+        func weight(_ ledger: Ledger) -> UInt64 {
+            switch options.order {
+            case .cpu: ledger.onCPU
+            case .wall: ledger.wall
+            case .blocked: ledger.blocked
+            case .runnable: ledger.runnable
+            case .syscalls: ledger.syscalls
+            case .pid: 0
+            }
+        }
+        let keyed = rows.map { (weight($0.ledger), $0) }
+        return keyed.sorted { ($0.0, $1.1.tid) > ($1.0, $0.1.tid) }.map(\.1)
+    }
+
+    /// A table of at most 80 columns; a header and the rows.
+    func table(_ options: TextOptions) -> [String] {
+        let all = rows(options)
+        let shown = options.rowLimit.map { all.prefix($0) } ?? all[...]
+        let id = options.showsThreads ? "TID" : "PID"
+        var lines = [
+            options.style.dim(
+                id.aligned(right: 8) + " " + "COMMAND".padded(to: 15) + (options.showsThreads ? "   " : "THR")
+                    + ["USER", "SYSTEM", "RUNNABLE", "BLOCKED"].map { $0.aligned(right: 9) }.joined()
+                    + "  MOSTLY IN")
+        ]
+        for row in shown {
+            let ledger = row.ledger
+            let figures = [ledger[.user], ledger[.system] + ledger[.fault], ledger.runnable, ledger.blocked]
+            lines.append(
+                String(row.tid).aligned(right: 8) + " " + row.command.escapedForTerminal.padded(to: 15)
+                    + (options.showsThreads ? "   " : String(row.threads).aligned(right: 3))
+                    + figures.map { Format.duration($0).aligned(right: 9) }.joined()
+                    + "  " + ledger.mostlyIn.padded(toAtMost: 15))
+        }
+        if shown.count < all.count { lines.append("         … and \(all.count - shown.count) more") }
+        return lines
+    }
+
+    // MARK: - What the kernel says
+
+    private func kernelTimes(_ options: TextOptions) -> [String] {
+        let tick = Format.duration(Clock.tick)
+        var lines = [
+            " The kernel's accounting of the same threads: \(KernelAccounting.current.name), a tick is \(tick).",
+            options.style.dim(
+                "     TID COMMAND        " + ["USER", "UTIME", "SYSTEM", "STIME", "ON CPU", "RUNTIME"]
+                    .map { $0.aligned(right: 9) }.joined()),
+        ]
+        func row(_ id: String, _ command: String, _ ledger: Ledger) -> String {
+            let kernel = ledger.kernelTimes
+            let adjusted = kernel.adjusted
+            return id.aligned(right: 8) + " " + command.escapedForTerminal.padded(to: 15)
+                + [
+                    ledger[.user], adjusted.user, ledger[.system] + ledger[.fault], adjusted.system, ledger.onCPU,
+                    kernel.runtime,
+                ].map { Format.duration($0).aligned(right: 9) }.joined()
+        }
+        let all = rows(options)
+        let shown = options.rowLimit.map { all.prefix($0) } ?? all[...]
+        lines += shown.map { row(String($0.tid), $0.command, $0.ledger) }
+        lines.append(row("", "all", total))
+        lines.append(" USER, SYSTEM, ON CPU: measured. UTIME, STIME: as the kernel reports them, RUNTIME")
+        lines.append(" (sum_exec_runtime, exact) split in the proportion of the ticks that hit either.")
+        return lines
+    }
+
+    // MARK: - Exactness and cost
+
+    private func footer(_ style: TextStyle) -> [String] {
+        var lines = [
+            completeness.isExact
+                ? " exact: every thread was seen, no run of a program was skipped"
+                : style.warning(" A LOWER BOUND: " + completeness.reasons.joined(separator: "; "))
+        ]
+        let own = "own CPU \(Format.duration(observer.cpuNanoseconds)), "
+            + "memory \(Format.bytes(observer.maxResidentBytes)) + \(Format.bytes(observer.mapBytes)) in the kernel"
+        if let ns = observer.runNanoseconds, let count = observer.runCount {
+            lines.append(
+                " observing cost: \(Format.duration(ns)) in \(Format.count(count)) program runs"
+                    + (observer.nanosecondsPerSyscall.map { " (\(Format.fixed($0, 0)) ns a system call" } ?? " (")
+                    + (observer.nanosecondsPerSwitch.map { ", \(Format.fixed($0, 0)) ns a switch)" } ?? ")"))
+            lines.append("   \(own)")
+        } else {
+            lines.append(" observing cost: programs not timed (\(observer.untimedReason ?? "unknown"))")
+            lines.append("   \(own)")
+        }
+        return lines
+    }
+
+    private func wrapped(_ parts: [String], indent: Int) -> String {
+        var lines: [String] = []
+        for part in parts {
+            if let last = lines.last, last.count + part.count + 2 <= 78 - indent {
+                lines[lines.count - 1] = last + "; " + part
+            } else {
+                lines.append(part)
+            }
+        }
+        return lines.map { String(repeating: " ", count: indent) + $0 }.joined(separator: "\n")
+    }
+}
+
+extension Ledger {
+    /// The state with the largest share, if any.
+    var mostlyIn: String {
+        guard let most = ThreadState.allCases.max(by: { self[$0] < self[$1] }), self[most] > 0 else { return "" }
+        if most == .other, let call = otherWaits.max(by: { $0.value < $1.value }), call.key >= 0 {
+            return Ledger.name(ofCall: call.key)
+        }
+        return most.name
+    }
+}
+
+extension String {
+    /// Cut to so many columns, with an ellipsis where something was cut.
+    func padded(toAtMost width: Int) -> String { count <= width ? self : prefix(width - 1) + "…" }
+}

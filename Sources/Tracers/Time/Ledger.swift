@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import CEvents
+
+/// Where the time of a thread went, or of several threads summed. Times are nanoseconds.
+public struct Ledger: Sendable {
+    /// From first sight to the end; of several threads, the sum. The states partition it.
+    public var wall: UInt64 = 0
+    private var states = InlineArray<20, UInt64>(repeating: 0)
+    /// Of the time in ``ThreadState/other``: by system call, by number; -1: in none; -2: in further ones.
+    public var otherWaits: [Int32: UInt64] = [:]
+    public var voluntarySwitches: UInt64 = 0
+    public var involuntarySwitches: UInt64 = 0
+    public var migrations: UInt64 = 0
+    public var syscalls: UInt64 = 0
+    public var minorFaults: UInt64 = 0
+    public var majorFaults: UInt64 = 0
+    /// How long it waited for a CPU, each time.
+    public var runQueueLatency = LatencyHistogram()
+    public var kernelTimes = KernelTimes()
+
+    public init() {}
+
+    public subscript(state: ThreadState) -> UInt64 {
+        get { states[state.rawValue] }
+        set { states[state.rawValue] = newValue }
+    }
+
+    /// The sum over some states.
+    public func sum(_ some: some Sequence<ThreadState>) -> UInt64 { some.reduce(0) { $0 + self[$1] } }
+
+    /// Time on a CPU, the interrupts that struck included.
+    public var onCPU: UInt64 { sum([.user, .system, .fault, .irq, .softirq]) }
+    public var runnable: UInt64 { self[.preempted] + self[.woken] }
+    public var blocked: UInt64 { sum(ThreadState.blocked) }
+
+    /// What the states leave unexplained. Zero unless something is wrong.
+    public var residual: Int64 { Int64(bitPattern: wall &- sum(ThreadState.allCases)) }
+
+    public static func += (sum: inout Ledger, other: Ledger) {
+        sum.combine(other, &+)
+        sum.runQueueLatency.add(other.runQueueLatency)
+    }
+
+    /// What has been added since an earlier reading of the same threads.
+    public func since(_ earlier: Ledger) -> Ledger {
+        var difference = self
+        difference.combine(earlier, &-)
+        difference.otherWaits = difference.otherWaits.filter { $0.value != 0 }
+        difference.runQueueLatency = runQueueLatency.since(earlier.runQueueLatency)
+        return difference
+    }
+
+    private mutating func combine(_ other: Ledger, _ with: (UInt64, UInt64) -> UInt64) {
+        wall = with(wall, other.wall)
+        for index in 0..<states.count { states[index] = with(states[index], other.states[index]) }
+        for (call, ns) in other.otherWaits { otherWaits[call] = with(otherWaits[call] ?? 0, ns) }
+        for field: WritableKeyPath<Ledger, UInt64> in [
+            \.voluntarySwitches, \.involuntarySwitches, \.migrations, \.syscalls, \.minorFaults, \.majorFaults,
+            \.kernelTimes.user, \.kernelTimes.system, \.kernelTimes.runtime,
+        ] {
+            self[keyPath: field] = with(self[keyPath: field], other[keyPath: field])
+        }
+    }
+}
+
+/// What the kernel's own accounting says, in nanoseconds (`utime`, `stime` and
+/// `se.sum_exec_runtime` of `struct task_struct`), since the thread was seen first.
+public struct KernelTimes: Sendable, Equatable {
+    /// Raw: with tick accounting, whole ticks that found it in user mode or in the kernel.
+    public var user: UInt64 = 0
+    public var system: UInt64 = 0
+    /// Exact: measured by the scheduler at each switch, and up to date at the last one.
+    public var runtime: UInt64 = 0
+
+    public init() {}
+
+    /// As getrusage(2) and /proc show it: the exact run time in the proportion of the ticks
+    /// (`cputime_adjust`, kernel/sched/cputime.c). If no tick fell in the kernel all is user time.
+    public var adjusted: (user: UInt64, system: UInt64) {
+        guard system > 0 else { return (runtime, 0) }
+        guard user > 0 else { return (0, runtime) }
+        let (high, low) = system.multipliedFullWidth(by: runtime)
+        let sum = user + system
+        let adjustedSystem = high < sum ? sum.dividingFullWidth((high, low)).quotient : runtime
+        return (runtime - min(adjustedSystem, runtime), min(adjustedSystem, runtime))
+    }
+}

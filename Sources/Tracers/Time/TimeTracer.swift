@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+import BPF
+import BPFObjects
+import CEvents
+import Glibc
+import Linux
+
+/// The ledger of `apus time`: loads and attaches the programs of `bpf/time.bpf.c`, and reads what
+/// they add up.
+///
+/// ```swift
+/// var tracer = try TimeTracer.start(.init(target: .processes([812])))
+/// sleep(1)
+/// print(try tracer.report().total[.user])
+/// ```
+public struct TimeTracer: ~Copyable {
+    /// What is observed.
+    public enum Target: Sendable, Equatable {
+        /// A program that is yet to execute: see ``TimeTracer/expect(_:)``.
+        case launched
+        /// Processes that run, all their threads.
+        case processes([Int32])
+        /// Every thread of the machine.
+        case everything
+    }
+
+    public struct Options: Sendable {
+        public var target: Target
+        /// Observe the children that the target's processes make, too.
+        public var followsChildren = true
+        /// Threads that can live at once, or have ended and not been read yet. Each takes 1.2 KB of
+        /// kernel memory.
+        public var maxThreads = 16_384
+        /// Have the kernel time the programs, which costs each run two readings of the clock.
+        public var timesPrograms = true
+
+        public init(target: Target) { self.target = target }
+    }
+
+    private let object: Object
+    // Before the object in nothing but order of release: links keep their programs by themselves.
+    private let links: Links
+    private let visitor: Link
+    private let threads: MappedArray<time_thread>
+    private let freeSlots: Map
+    private let ended: RingBuffer
+    private let statistics: StatisticsSwitch?
+    private let untimedReason: String?
+    private let mapBytes: UInt64
+    /// Why page faults are not measured; nil: they are.
+    private let faultsReason: String?
+
+    private var finished: [ThreadLedger] = []
+    private var unreadable: UInt64 = 0
+
+    /// Readable when threads have ended: time for ``collect()``.
+    public var descriptor: Int32 { ended.descriptor }
+
+    /// How many threads have been seen so far that have ended.
+    public var endedThreads: Int { finished.count }
+
+    /// Loads, attaches, and finds the threads of processes that run.
+    ///
+    /// - Throws: ``TracerError``, `noSuchProcess` if one of the processes has no thread.
+    public static func start(_ options: Options) throws(TracerError) -> TimeTracer {
+        let tracer: TimeTracer
+        do throws(BPFError) { tracer = try attach(options) } catch { throw .bpf(error) }
+        try tracer.find(options.target)
+        return tracer
+    }
+
+    private init(
+        object: consuming Object, links: consuming Links, visitor: consuming Link,
+        threads: consuming MappedArray<time_thread>, freeSlots: consuming Map, ended: consuming RingBuffer,
+        statistics: consuming StatisticsSwitch?, untimedReason: String?, mapBytes: UInt64, faultsReason: String?
+    ) {
+        self.object = object
+        self.links = links
+        self.visitor = visitor
+        self.threads = threads
+        self.freeSlots = freeSlots
+        self.ended = ended
+        self.statistics = statistics
+        self.untimedReason = untimedReason
+        self.mapBytes = mapBytes
+        self.faultsReason = faultsReason
+    }
+
+    private static func attach(_ options: Options) throws(BPFError) -> TimeTracer {
+        let faultsReason = Feature.fentry.trial().map { error in
+            error.code == .notPermitted ? "fentry is not permitted on this kernel" : "this kernel has no fentry"
+        }
+        let object = try load(options, measuresFaults: faultsReason == nil)
+        let threads = try MappedArray<time_thread>(object.map("threads"))
+        let freeSlots = try object.map("free_slots")
+        // Slot 0 means "none". The lowest numbers are to be taken first.
+        for slot in (1..<UInt32(threads.count)).reversed() { try freeSlots.push(slot) }
+        let ended = try RingBuffer(object.map("ended"))
+        var mapBytes: UInt64 = 0
+        for name in ["threads", "free_slots", "ended", "cpus"] { mapBytes += try object.map(name).memoryBytes }
+
+        let visitor = try object.attach("visit")
+        var links = Links()
+        for program in object.programs where program != "visit" { try links.attach(program, of: object) }
+        var statistics: StatisticsSwitch?
+        var untimedReason: String? = options.timesPrograms ? nil : "not asked for"
+        if options.timesPrograms {
+            do throws(BPFError) {
+                statistics = try StatisticsSwitch()
+            } catch {
+                untimedReason = "timing BPF programs needs CAP_SYS_ADMIN"
+            }
+        }
+        return TimeTracer(
+            object: object, links: links, visitor: visitor, threads: threads, freeSlots: freeSlots, ended: ended,
+            statistics: statistics, untimedReason: untimedReason, mapBytes: mapBytes, faultsReason: faultsReason)
+    }
+
+    private static func load(_ options: Options, measuresFaults: Bool) throws(BPFError) -> Object {
+        // The array is static, so its bytes outlive the call.
+        let object = try OpenObject(
+            name: "time",
+            bytes: UnsafeRawBufferPointer(start: apus_time_object.bytes, count: apus_time_object.size))
+        let tasks = options.target == .everything ? 2 * (Procfs.taskCount ?? 0) : 0
+        let slots = max(options.maxThreads, tasks) + 1
+        try object.set("everything", to: options.target == .everything)
+        try object.set("follow", to: options.followsChildren)
+        try object.set("syscall_classes", to: SyscallClasses.table)
+        if let namespace = Procfs.pidNamespace { try object.set("observer_pid_namespace", to: namespace) }
+        try object.setCapacity(of: "threads", to: slots)
+        try object.setCapacity(of: "free_slots", to: slots)
+        // 8 bytes of header and 8 of record for each slot; a power of two.
+        var ring = Int(getpagesize())
+        while ring < 16 * slots { ring *= 2 }
+        try object.setCapacity(of: "ended", to: ring)
+        try object.set("wakeup_bytes", to: UInt64(4 * slots))
+        try object.setCapacity(of: "cpus", to: Host.possibleCPUs)
+
+        let hasTaskStorage = Feature.taskStorage.isAvailable
+        try object.set("task_storage", to: hasTaskStorage)
+        if hasTaskStorage {
+            try object.setCapacity(of: "slot_of_tid", to: 1)
+        } else {
+            try object.omit(map: "slot_of_task")
+            try object.setCapacity(of: "slot_of_tid", to: slots)
+        }
+        try object.set("registers_helper", to: Feature.taskRegisters.isAvailable)
+        if !measuresFaults {
+            try object.omit(program: "fault_enter")
+            try object.omit(program: "fault_exit")
+        }
+        for interrupt in interrupts where !Feature.hasTracepoint("\(interrupt)_entry") {
+            try object.omit(program: "\(interrupt)_entry")
+            try object.omit(program: "\(interrupt)_exit")
+        }
+        Feature.releaseKernelTypes()
+        return try object.load()
+    }
+
+    /// Tracepoints that a kernel can be built without.
+    private static let interrupts = [
+        "irq_handler", "local_timer", "reschedule", "call_function", "call_function_single", "irq_work",
+    ]
+
+    /// Gives ledgers to threads that run already, then lets CPUs remember whose ledger they are on.
+    private borrowing func find(_ target: Target) throws(TracerError) {
+        do throws(BPFError) {
+            if case .processes(let pids) = target {
+                let targets = try object.map("targets")
+                for pid in pids { try targets.set(UInt32(pid), to: UInt8(1)) }
+            }
+            if target != .launched {
+                // A thread can be born behind the iterator's back by one that it has not seen yet.
+                var before: UInt64
+                repeat {
+                    before = try object.value(of: "found_threads", as: UInt64.self)
+                    try visitor.iterate()
+                } while try object.value(of: "found_threads", as: UInt64.self) > before
+            }
+            try object.set("generation", to: UInt32(1))
+        } catch {
+            throw .bpf(error)
+        }
+        if case .processes(let pids) = target {
+            let seen = try Set(living().map { read($0)?.pid ?? 0 })
+            for pid in pids where !seen.contains(UInt32(pid)) { throw .noSuchProcess(pid) }
+        }
+    }
+
+    /// Announces the PID of a launched program: its ledger begins when it executes.
+    public borrowing func expect(_ pid: Int32) throws(TracerError) {
+        do { try object.set("launched_pid", to: UInt32(pid)) } catch { throw .bpf(error) }
+    }
+
+    /// Takes in the threads that have ended, and makes room for new ones.
+    public mutating func collect() throws(TracerError) {
+        var slots: [UInt32] = []
+        ended.drain { slots.append($0.unsafeLoad(as: UInt32.self)) }
+        for slot in slots {
+            if let thread = read(slot) { finished.append(thread) } else { unreadable += 1 }
+            threads.withValue(Int(slot)) { _ = memset($0, 0, MemoryLayout<time_thread>.size) }
+            do { try freeSlots.push(slot) } catch { throw .bpf(error) }
+        }
+    }
+
+    /// True if any thread of the target lives.
+    public borrowing func hasLivingThreads() throws(TracerError) -> Bool { try !living().isEmpty }
+
+    /// True if any thread of this process lives, as far as its ledger goes.
+    public borrowing func hasLivingThreads(of pid: Int32) throws(TracerError) -> Bool {
+        try living().contains { read($0)?.pid == UInt32(pid) }
+    }
+
+    /// Everything so far: threads that ended, and those that live up to this moment, with the
+    /// interval that is open charged to the state that they are in.
+    public mutating func report() throws(TracerError) -> TimeReport {
+        let alive = try living()
+        try collect()
+        var all = finished
+        let over = Set(finished.lazy.map { SeenThread(tid: $0.tid, first: $0.first) })
+        for slot in alive {
+            guard let thread = read(slot) else { continue }
+            // It ended, and was collected, since the kernel listed it.
+            if !over.contains(SeenThread(tid: thread.tid, first: thread.first)) { all.append(thread) }
+        }
+        return TimeReport(
+            threads: all, measuresFaults: faultsReason == nil, faultsReason: faultsReason,
+            completeness: try completeness(), observer: try cost())
+    }
+
+    private struct SeenThread: Hashable {
+        let tid: UInt32
+        let first: UInt64
+    }
+
+    /// The slots of threads that live, after the kernel has brought their counts up to date.
+    private borrowing func living() throws(TracerError) -> [UInt32] {
+        do {
+            return try visitor.iterate().withUnsafeBytes { bytes in
+                stride(from: 0, to: bytes.count - 3, by: 4).map { bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self) }
+            }
+        } catch {
+            throw .bpf(error)
+        }
+    }
+
+    /// A ledger as it is now; nil for a slot that is free, or that changed at each of many tries.
+    private borrowing func read(_ slot: UInt32) -> ThreadLedger? {
+        guard slot > 0, Int(slot) < threads.count else { return nil }
+        return withUnsafeTemporaryAllocation(of: time_thread.self, capacity: 1) { scratch in
+            guard let copy = scratch.baseAddress else { return nil }
+            for _ in 0..<1000 where threads.withValue(Int(slot), { ThreadLedger.copy($0, to: copy) }) {
+                return ThreadLedger(copy, now: Clock.monotonic)
+            }
+            return nil
+        }
+    }
+
+    private borrowing func completeness() throws(TracerError) -> Completeness {
+        var completeness = Completeness()
+        do throws(BPFError) {
+            let untracked = try object.value(of: "untracked_threads", as: UInt64.self)
+            if untracked > 0 {
+                completeness.reasons.append(
+                    "\(untracked) threads found no free ledger (room for \(threads.count - 1): see --max-threads)")
+            }
+            if unreadable > 0 { completeness.reasons.append("\(unreadable) ledgers could not be read") }
+            completeness.lostEvents = untracked + unreadable
+            completeness.missedRuns = try object.statistics().reduce(0) { $0 + $1.missedRuns }
+        } catch {
+            throw .bpf(error)
+        }
+        if completeness.missedRuns > 0 {
+            completeness.reasons.append("the kernel skipped \(completeness.missedRuns) runs of a program")
+        }
+        return completeness
+    }
+
+    private borrowing func cost() throws(TracerError) -> ObserverCost {
+        var cost = ObserverCost()
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        cost.maxResidentBytes = UInt64(usage.ru_maxrss) * 1024
+        cost.cpuNanoseconds = Clock.processCPU
+        cost.mapBytes = mapBytes
+        cost.untimedReason = untimedReason
+        guard statistics != nil else { return cost }
+        let all: [ProgramStatistics]
+        do { all = try object.statistics() } catch { throw .bpf(error) }
+        cost.runNanoseconds = all.reduce(0) { $0 + $1.runNanoseconds }
+        cost.runCount = all.reduce(0) { $0 + $1.runCount }
+        func mean(_ programs: String...) -> Double? {
+            let chosen = all.filter { programs.contains($0.program) && $0.runCount > 0 }
+            return chosen.isEmpty ? nil : chosen.reduce(0) { $0 + Double($1.runNanoseconds) / Double($1.runCount) }
+        }
+        cost.nanosecondsPerSyscall = mean("sys_enter", "sys_exit")
+        cost.nanosecondsPerSwitch = mean("sched_switch", "sched_wakeup")
+        return cost
+    }
+}

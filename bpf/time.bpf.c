@@ -1,0 +1,700 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A ledger for each thread: at every change of state the time since the last
+ * one is charged to the state that ends. Nothing is streamed.
+ *
+ * No lock is needed. A running thread's ledger is written on its own CPU; a
+ * waiting one's under the lock of its run queue, which orders sched_wakeup
+ * after the switch out and before the switch in. Interrupts write fields of
+ * their own (ns[IRQ], ns[SOFTIRQ]), which charge() takes off by difference, so
+ * that one that strikes in the middle of an update moves no time out of the sum.
+ */
+#include "common.bpf.h"
+#include "time.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Every thread of the machine, not the target's alone. */
+const volatile bool everything = false;
+/* New processes of a target are targets. */
+const volatile bool follow = true;
+/* Find a thread's slot in its task storage, not in a hash; typed current task (both 5.11). */
+const volatile bool task_storage = true;
+/* bpf_task_pt_regs() is there (5.15). */
+const volatile bool registers_helper = true;
+/* So many bytes of `ended` wake the reader: often enough that no slot is wanting. */
+const volatile __u64 wakeup_bytes = 4096;
+/* An enum time_syscall_class for each system call. */
+const volatile __u8 syscall_classes[TIME_SYSCALLS] = {};
+
+/* The PID that the launched program has; its ledger starts at its exec. */
+__u32 launched_pid = 0;
+/* 0 while threads are being found: what a CPU remembers is not to be trusted. */
+__u32 generation = 0;
+/* Threads of the target that found no free slot. */
+__u64 untracked_threads = 0;
+/* Threads and processes that the iterator found. */
+__u64 found_threads = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct time_thread);
+} threads SEC(".maps");
+
+/*
+ * Free slots of `threads`, the last freed first: few pages are in use. 0 is
+ * never among them: it means "no ledger".
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 2);
+	__uint(value_size, sizeof(__u32));
+} free_slots SEC(".maps");
+
+/* Slots of threads that ended. It has room for all of them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ended SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} slot_of_task SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u32);
+} slot_of_tid SEC(".maps");
+
+/* The processes to observe, for the iterator. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+} targets SEC(".maps");
+
+/* Whose ledger a CPU is on: it saves a look-up at every system call. */
+struct cpu {
+	__u32 slot;
+	__u32 generation;
+	__u8 _own_line[56];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu);
+} cpus SEC(".maps");
+
+/* ---- Finding a ledger ---- */
+
+static __always_inline __u32 slot_of(struct task_struct *task)
+{
+	__u32 *slot, tid;
+
+	if (task_storage) {
+		slot = bpf_task_storage_get(&slot_of_task, task, 0, 0);
+	} else {
+		tid = task->pid;
+		slot = bpf_map_lookup_elem(&slot_of_tid, &tid);
+	}
+	return slot ? *slot : 0;
+}
+
+static __always_inline struct time_thread *thread_in(__u32 slot)
+{
+	return slot ? bpf_map_lookup_elem(&threads, &slot) : NULL;
+}
+
+static __always_inline struct cpu *this_cpu(void)
+{
+	__u32 id = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&cpus, &id);
+}
+
+/* The slow way, which 5.10 can go as well: it has no typed pointer to current. */
+static __noinline __u32 slot_of_current(void)
+{
+	__u32 *slot, tid = bpf_get_current_pid_tgid();
+
+	if (task_storage)
+		return slot_of(bpf_get_current_task_btf());
+	slot = bpf_map_lookup_elem(&slot_of_tid, &tid);
+	return slot ? *slot : 0;
+}
+
+static __always_inline struct time_thread *current_thread(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!cpu)
+		return NULL;
+	if (cpu->generation != generation || !generation) {
+		cpu->slot = slot_of_current();
+		cpu->generation = generation;
+	}
+	return thread_in(cpu->slot);
+}
+
+/* ---- Charging time ---- */
+
+static __always_inline __u64 charge(struct time_thread *thread, __u64 now)
+{
+	__u64 stolen = thread->ns[TIME_IRQ] + thread->ns[TIME_SOFTIRQ];
+	__u64 ns = now - thread->since_ns - (stolen - thread->stolen_ns);
+
+	thread->ns[thread->state & (TIME_STATE_SLOTS - 1)] += ns;
+	thread->since_ns = now;
+	thread->stolen_ns = stolen;
+	return ns;
+}
+
+/* Ends a wait: charges it, to the system call by number if it has no cause of its own. */
+static __always_inline void charge_wait(struct time_thread *thread, __u64 now)
+{
+	__u64 ns = charge(thread, now);
+
+	if (thread->state == TIME_BLOCKED_OTHER)
+		thread->others[thread->other & (TIME_OTHER_SLOTS - 1)].ns += ns;
+}
+
+static __always_inline __u32 other_slot(struct time_thread *thread, __s32 syscall)
+{
+	/* An entry is taken where ns is 0 as well: then nothing has been charged to it. */
+	for (int i = 0; i < TIME_OTHER_SLOTS - 1; i++) {
+		struct time_other *other = &thread->others[i];
+
+		if (other->ns && other->syscall != syscall)
+			continue;
+		other->syscall = syscall;
+		return i;
+	}
+	/* The last one takes all that found no place. */
+	thread->others[TIME_OTHER_SLOTS - 1].syscall = TIME_NO_SYSCALL - 1;
+	return TIME_OTHER_SLOTS - 1;
+}
+
+static __always_inline void count_latency(struct time_thread *thread, __u64 ns)
+{
+	__u64 units = ns >> TIME_LATENCY_SHIFT;
+	__u32 value = units > 0xffffffff ? 0xffffffff : units;
+	__u32 octave = 0, rest = value, bucket;
+
+	if (rest >> 16) {
+		octave += 16;
+		rest >>= 16;
+	}
+	if (rest >> 8) {
+		octave += 8;
+		rest >>= 8;
+	}
+	if (rest >> 4) {
+		octave += 4;
+		rest >>= 4;
+	}
+	if (rest >> 2) {
+		octave += 2;
+		rest >>= 2;
+	}
+	octave += rest >> 1;
+	bucket = octave < 2 ? value : (octave - 1) * 4 + ((value >> (octave - 2)) & 3);
+	thread->latency[bucket & (TIME_LATENCY_BUCKETS - 1)]++;
+	if (ns > thread->latency_max_ns)
+		thread->latency_max_ns = ns;
+}
+
+/* ---- What a thread is doing ---- */
+
+/*
+ * For a thread that was there before us, and is now in the kernel: in which
+ * system call? Its first event tells what it did since it was seen first, as
+ * any change between user and system would have been an event.
+ */
+static __always_inline void find_context(struct time_context *at, struct task_struct *task)
+{
+	struct pt_regs *registers;
+
+	at->mode = TIME_SYSTEM;
+	at->syscall = TIME_NO_SYSCALL;
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return;
+	if (registers_helper)
+		registers = (struct pt_regs *)bpf_task_pt_regs(task);
+	else
+		registers = user_registers(task);
+	/* Interrupts and exceptions leave a negative number there. */
+	at->syscall = (long)BPF_CORE_READ(registers, orig_ax);
+	at->argument = BPF_CORE_READ(registers, di);
+	if (at->syscall < 0)
+		at->mode = TIME_USER;
+}
+
+static __always_inline __u32 cause_of_descriptor(struct task_struct *task, __u64 number, bool write)
+{
+	enum { S_IFMT = 0170000, S_IFIFO = 0010000, S_IFDIR = 0040000, S_IFBLK = 0060000,
+	       S_IFREG = 0100000, S_IFSOCK = 0140000 };
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+
+	if (number >= BPF_CORE_READ(table, max_fds))
+		return TIME_BLOCKED_OTHER;
+	bpf_probe_read_kernel(&file, sizeof(file), &files[number]);
+	switch (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) {
+	case S_IFIFO:
+		return write ? TIME_BLOCKED_PIPE_WRITE : TIME_BLOCKED_PIPE_READ;
+	case S_IFSOCK:
+		return TIME_BLOCKED_SOCKET;
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFBLK:
+		return TIME_BLOCKED_FILE;
+	default:
+		return TIME_BLOCKED_OTHER;
+	}
+}
+
+/* Why does a thread wait? From the system call under way and what is behind its descriptor. */
+static __always_inline __u32 cause_of_wait(const struct time_context *at, struct task_struct *task,
+					   long state)
+{
+	if (state & TASK_STOPPED_OR_TRACED)
+		return TIME_BLOCKED_STOPPED;
+	if (at->mode == TIME_FAULT)
+		return TIME_BLOCKED_PAGE_FAULT;
+	if (at->mode == TIME_USER)
+		return TIME_BLOCKED_PAGE_FAULT;
+	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait))
+		return TIME_BLOCKED_FILE;
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return TIME_BLOCKED_KERNEL_THREAD;
+	/* A 32-bit call has other numbers. */
+	if (at->syscall < 0 || BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+		return TIME_BLOCKED_OTHER;
+	switch (syscall_classes[at->syscall & (TIME_SYSCALLS - 1)]) {
+	case TIME_CLASS_FUTEX:
+		return TIME_BLOCKED_FUTEX;
+	case TIME_CLASS_SOCKET:
+		return TIME_BLOCKED_SOCKET;
+	case TIME_CLASS_POLL:
+		return TIME_BLOCKED_POLL;
+	case TIME_CLASS_SLEEP:
+		return TIME_BLOCKED_SLEEP;
+	case TIME_CLASS_CHILD:
+		return TIME_BLOCKED_CHILD;
+	case TIME_CLASS_FILE:
+		return TIME_BLOCKED_FILE;
+	case TIME_CLASS_READ:
+		return cause_of_descriptor(task, at->argument, false);
+	case TIME_CLASS_WRITE:
+		return cause_of_descriptor(task, at->argument, true);
+	default:
+		return TIME_BLOCKED_OTHER;
+	}
+}
+
+/* ---- The life of a ledger ---- */
+
+static __always_inline void read_counts(struct task_struct *task, struct time_kernel_counts *counts)
+{
+	counts->minor_faults = BPF_CORE_READ(task, min_flt);
+	counts->major_faults = BPF_CORE_READ(task, maj_flt);
+	counts->migrations = BPF_CORE_READ(task, se.nr_migrations);
+	counts->utime_ns = BPF_CORE_READ(task, utime);
+	counts->stime_ns = BPF_CORE_READ(task, stime);
+	counts->runtime_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+}
+
+static __always_inline void identify(struct time_thread *thread, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	thread->tid = observed_pid(task);
+	thread->pid = observed_pid(leader);
+	thread->parent_pid = observed_pid(BPF_CORE_READ(task, real_parent, group_leader));
+	thread->process_start_ns = BPF_CORE_READ(leader, start_time);
+	bpf_core_read(&thread->command, sizeof(thread->command), &task->comm);
+}
+
+/* Gives a thread a ledger; its slot, or 0 when there is none left. */
+static __always_inline __u32 track(struct task_struct *task, __u32 state, __u64 now)
+{
+	struct time_thread *thread;
+	__u32 slot = 0, tid;
+
+	if (bpf_map_pop_elem(&free_slots, &slot) || !(thread = thread_in(slot))) {
+		__sync_fetch_and_add(&untracked_threads, 1);
+		return 0;
+	}
+	thread->state = state;
+	thread->at.mode = state;
+	thread->at.syscall = TIME_NO_SYSCALL;
+	identify(thread, task);
+	read_counts(task, &thread->at_first);
+	thread->counts = thread->at_first;
+	thread->first_ns = now;
+	thread->since_ns = now;
+	thread->life = TIME_ALIVE;
+	if (task_storage) {
+		if (bpf_task_storage_get(&slot_of_task, task, &slot, BPF_LOCAL_STORAGE_GET_F_CREATE))
+			return slot;
+	} else {
+		tid = BPF_CORE_READ(task, pid);
+		if (!bpf_map_update_elem(&slot_of_tid, &tid, &slot, BPF_ANY))
+			return slot;
+	}
+	__sync_fetch_and_add(&untracked_threads, 1);
+	thread->life = TIME_FREE;
+	bpf_map_push_elem(&free_slots, &slot, 0);
+	return 0;
+}
+
+static __always_inline void end(struct time_thread *thread, struct task_struct *task, __u32 slot)
+{
+	__u32 *record, tid = task->pid;
+
+	read_counts(task, &thread->counts);
+	thread->life = TIME_ENDED;
+	if (!task_storage)
+		bpf_map_delete_elem(&slot_of_tid, &tid);
+	record = bpf_ringbuf_reserve(&ended, sizeof(*record), 0);
+	if (!record)
+		return;
+	*record = slot;
+	bpf_ringbuf_submit(record, bpf_ringbuf_query(&ended, BPF_RB_AVAIL_DATA) >= wakeup_bytes
+					   ? BPF_RB_FORCE_WAKEUP
+					   : BPF_RB_NO_WAKEUP);
+}
+
+/* ---- The scheduler ---- */
+
+static __always_inline void leave_cpu(struct time_thread *thread, struct task_struct *task,
+				      bool preempt, __u32 slot, __u64 now)
+{
+	long state = task_state(task);
+
+	if (thread->state == TIME_UNATTRIBUTED) {
+		find_context(&thread->at, task);
+		thread->state = thread->at.mode;
+	}
+	charge(thread, now);
+	if (state & TASK_DEAD) {
+		end(thread, task, slot);
+		return;
+	}
+	thread->at.mode = thread->state;
+	if (preempt || !state) {
+		thread->involuntary_switches++;
+		thread->state = TIME_PREEMPTED;
+		return;
+	}
+	thread->voluntary_switches++;
+	thread->state = cause_of_wait(&thread->at, task, state);
+	if (thread->state == TIME_BLOCKED_OTHER)
+		thread->other = other_slot(thread, thread->at.syscall);
+}
+
+static __always_inline void enter_cpu(struct time_thread *thread, struct task_struct *task,
+				      __u64 now)
+{
+	switch (thread->state) {
+	case TIME_PREEMPTED:
+	case TIME_WOKEN:
+		count_latency(thread, now - thread->since_ns);
+		break;
+	case TIME_UNATTRIBUTED:
+		find_context(&thread->at, task);
+		break;
+	}
+	charge_wait(thread, now);
+	thread->state = thread->at.mode;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct cpu *cpu = this_cpu();
+	struct time_thread *thread;
+	__u32 slot;
+
+	if (!cpu)
+		return 0;
+	slot = generation && cpu->generation == generation ? cpu->slot : slot_of(prev);
+	thread = thread_in(slot);
+	if (thread)
+		leave_cpu(thread, prev, preempt, slot, now);
+
+	slot = next->pid ? slot_of(next) : 0;
+	cpu->slot = slot;
+	cpu->generation = generation;
+	thread = thread_in(slot);
+	if (thread)
+		enter_cpu(thread, next, now);
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(sched_wakeup, struct task_struct *task)
+{
+	struct time_thread *thread = thread_in(slot_of(task));
+
+	if (!thread)
+		return 0;
+	if (thread->state == TIME_UNATTRIBUTED && !BPF_CORE_READ(task, on_cpu)) {
+		/* Its first event is the end of a wait, so it waited all the time. */
+		find_context(&thread->at, task);
+		thread->state = cause_of_wait(&thread->at, task, 0);
+		if (thread->state == TIME_BLOCKED_OTHER)
+			thread->other = other_slot(thread, thread->at.syscall);
+	}
+	/* A thread that was woken on its way to sleep is on the CPU still. */
+	if (thread->state < TIME_BLOCKED_FUTEX)
+		return 0;
+	charge_wait(thread, bpf_ktime_get_ns());
+	thread->state = TIME_WOKEN;
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 slot;
+
+	if (!everything) {
+		if (!current_thread() || (!follow && parent->tgid != child->tgid))
+			return 0;
+	}
+	slot = track(child, TIME_WOKEN, bpf_ktime_get_ns());
+	struct time_thread *thread = thread_in(slot);
+	/* It comes to life in the kernel, and leaves its parent's clone() like a system call. */
+	if (thread)
+		thread->at.mode = TIME_SYSTEM;
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid)
+{
+	struct time_thread *thread = current_thread();
+	struct cpu *cpu = this_cpu();
+	__u32 slot, tid = task->pid, old = old_pid;
+
+	if (thread) {
+		/* A thread that is not the leader takes the leader's number. */
+		if (!task_storage && old != tid) {
+			slot = cpu ? cpu->slot : 0;
+			bpf_map_delete_elem(&slot_of_tid, &old);
+			bpf_map_update_elem(&slot_of_tid, &tid, &slot, BPF_ANY);
+		}
+		identify(thread, task);
+		return 0;
+	}
+	if (!launched_pid || observed_pid(task) != launched_pid || !cpu)
+		return 0;
+	launched_pid = 0;
+	cpu->slot = track(task, TIME_SYSTEM, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(task_rename, struct task_struct *task, const char *command)
+{
+	struct time_thread *thread = thread_in(slot_of(task));
+
+	if (thread)
+		bpf_probe_read_kernel_str(&thread->command, sizeof(thread->command), command);
+	return 0;
+}
+
+/* ---- Between user and kernel ---- */
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(sys_enter, struct pt_regs *registers, long number)
+{
+	struct time_thread *thread = current_thread();
+
+	if (!thread)
+		return 0;
+	if (thread->state == TIME_UNATTRIBUTED)
+		thread->state = TIME_USER;
+	charge(thread, bpf_ktime_get_ns());
+	thread->state = TIME_SYSTEM;
+	thread->at.syscall = number;
+	thread->at.argument = registers->di;
+	thread->syscalls++;
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit)
+{
+	struct time_thread *thread = current_thread();
+
+	if (!thread)
+		return 0;
+	if (thread->state == TIME_UNATTRIBUTED)
+		thread->state = TIME_SYSTEM;
+	charge(thread, bpf_ktime_get_ns());
+	thread->state = TIME_USER;
+	thread->at.syscall = TIME_NO_SYSCALL;
+	return 0;
+}
+
+SEC("fentry/handle_mm_fault")
+int BPF_PROG(fault_enter)
+{
+	struct time_thread *thread = current_thread();
+
+	if (!thread || thread->state > TIME_SYSTEM)
+		return 0;
+	charge(thread, bpf_ktime_get_ns());
+	thread->faulted = thread->state;
+	thread->state = TIME_FAULT;
+	return 0;
+}
+
+SEC("fexit/handle_mm_fault")
+int BPF_PROG(fault_exit)
+{
+	struct time_thread *thread = current_thread();
+
+	if (!thread || thread->state != TIME_FAULT)
+		return 0;
+	charge(thread, bpf_ktime_get_ns());
+	thread->state = thread->faulted;
+	return 0;
+}
+
+/* ---- Interrupts ---- */
+
+/*
+ * A thread that computes and is never preempted has no other event: the first
+ * interrupt tells whether it strikes user code or a system call.
+ */
+static __always_inline struct time_thread *interrupted_thread(void)
+{
+	struct time_thread *thread = current_thread();
+
+	if (thread && thread->state == TIME_UNATTRIBUTED) {
+		if (task_storage)
+			find_context(&thread->at, bpf_get_current_task_btf());
+		else
+			find_context(&thread->at, (struct task_struct *)bpf_get_current_task());
+		thread->state = thread->at.mode;
+	}
+	return thread;
+}
+
+static __always_inline void irq_enter(void)
+{
+	struct time_thread *thread = interrupted_thread();
+
+	if (thread)
+		thread->irq_start_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void irq_exit(void)
+{
+	struct time_thread *thread = current_thread();
+
+	/* 0: it began before the first event of this thread. */
+	if (!thread || !thread->irq_start_ns)
+		return;
+	thread->ns[TIME_IRQ] += bpf_ktime_get_ns() - thread->irq_start_ns;
+	thread->irq_start_ns = 0;
+}
+
+SEC("tp_btf/softirq_entry")
+int BPF_PROG(softirq_entry)
+{
+	struct time_thread *thread = interrupted_thread();
+
+	if (!thread)
+		return 0;
+	thread->softirq_start_ns = bpf_ktime_get_ns();
+	thread->softirq_irq_ns = thread->ns[TIME_IRQ];
+	return 0;
+}
+
+SEC("tp_btf/softirq_exit")
+int BPF_PROG(softirq_exit)
+{
+	struct time_thread *thread = current_thread();
+
+	if (!thread || !thread->softirq_start_ns)
+		return 0;
+	/* Less the interrupts that struck within. */
+	thread->ns[TIME_SOFTIRQ] += bpf_ktime_get_ns() - thread->softirq_start_ns -
+				    (thread->ns[TIME_IRQ] - thread->softirq_irq_ns);
+	thread->softirq_start_ns = 0;
+	return 0;
+}
+
+#define INTERRUPT(name, entry, exit)                                                               \
+	SEC("tp_btf/" #entry) int BPF_PROG(entry) { irq_enter(); return 0; }                       \
+	SEC("tp_btf/" #exit) int BPF_PROG(exit) { irq_exit(); return 0; }
+
+INTERRUPT(device, irq_handler_entry, irq_handler_exit)
+INTERRUPT(timer, local_timer_entry, local_timer_exit)
+INTERRUPT(reschedule, reschedule_entry, reschedule_exit)
+INTERRUPT(call_function, call_function_entry, call_function_exit)
+INTERRUPT(call_function_single, call_function_single_entry, call_function_single_exit)
+INTERRUPT(irq_work, irq_work_entry, irq_work_exit)
+
+/* ---- Threads that were there before us ---- */
+
+/*
+ * Run for each task of the observer's PID namespace, once to find the target's
+ * threads and again before each report, to bring up to date what only the
+ * kernel knows of them. It writes the slots of those that live.
+ */
+SEC("iter/task")
+int visit(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+	struct time_thread *thread;
+	struct time_context at = {};
+	__u32 pid, slot;
+
+	if (!task || !BPF_CORE_READ(task, pid))
+		return 0;
+	slot = slot_of(task);
+	if (!slot) {
+		/* Only the first time: later, all that comes is followed from its birth. */
+		if (generation)
+			return 0;
+		pid = observed_pid(BPF_CORE_READ(task, group_leader));
+		if (!everything && !bpf_map_lookup_elem(&targets, &pid))
+			return 0;
+		slot = track(task, TIME_UNATTRIBUTED, bpf_ktime_get_ns());
+		if (slot)
+			__sync_fetch_and_add(&found_threads, 1);
+	}
+	thread = thread_in(slot);
+	if (!thread)
+		return 0;
+	/* A zombie's slot can have gone to another thread. */
+	if (thread->life != TIME_ALIVE || thread->tid != observed_pid(task))
+		return 0;
+	bpf_seq_write(context->meta->seq, &slot, sizeof(slot));
+	read_counts(task, &thread->counts);
+	if (thread->state != TIME_UNATTRIBUTED || BPF_CORE_READ(task, on_cpu) ||
+	    (BPF_CORE_READ(task, on_rq) && !is_delayed(task)) || !task_state(task))
+		return 0;
+	/* No event since it was found: it has waited all the time. */
+	find_context(&at, task);
+	thread->blocked_syscall = at.syscall;
+	thread->blocked_in = cause_of_wait(&at, task, task_state(task));
+	return 0;
+}
