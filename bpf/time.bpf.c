@@ -82,18 +82,12 @@ struct {
 	__type(value, __u8);
 } targets SEC(".maps");
 
-/* Whose ledger a CPU is on: it saves a look-up at every system call. */
-struct cpu {
-	__u32 slot;
-	__u32 generation;
-	__u8 _own_line[56];
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct cpu);
+	__type(value, struct time_cpu);
 } cpus SEC(".maps");
 
 /* ---- Finding a ledger ---- */
@@ -116,11 +110,15 @@ static __always_inline struct time_thread *thread_in(__u32 slot)
 	return slot ? bpf_map_lookup_elem(&threads, &slot) : NULL;
 }
 
-static __always_inline struct cpu *this_cpu(void)
+/* Every program asks for this once, and so is counted. */
+static __always_inline struct time_cpu *this_cpu(void)
 {
 	__u32 id = bpf_get_smp_processor_id();
+	struct time_cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
 
-	return bpf_map_lookup_elem(&cpus, &id);
+	if (cpu)
+		cpu->runs++;
+	return cpu;
 }
 
 /* The slow way, which 5.10 can go as well: it has no typed pointer to current. */
@@ -136,7 +134,7 @@ static __noinline __u32 slot_of_current(void)
 
 static __always_inline struct time_thread *current_thread(void)
 {
-	struct cpu *cpu = this_cpu();
+	struct time_cpu *cpu = this_cpu();
 
 	if (!cpu)
 		return NULL;
@@ -424,7 +422,7 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	__u64 now = bpf_ktime_get_ns();
-	struct cpu *cpu = this_cpu();
+	struct time_cpu *cpu = this_cpu();
 	struct time_thread *thread;
 	__u32 slot;
 
@@ -449,6 +447,7 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 {
 	struct time_thread *thread = thread_in(slot_of(task));
 
+	this_cpu();
 	if (!thread)
 		return 0;
 	if (thread->state == TIME_UNATTRIBUTED && !BPF_CORE_READ(task, on_cpu)) {
@@ -487,7 +486,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid)
 {
 	struct time_thread *thread = current_thread();
-	struct cpu *cpu = this_cpu();
+	struct time_cpu *cpu = this_cpu();
 	__u32 slot, tid = task->pid, old = old_pid;
 
 	if (thread) {

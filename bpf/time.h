@@ -77,6 +77,15 @@ struct time_kernel_counts {
 	__u64 runtime_ns;
 };
 
+/* Whose ledger a CPU is on, which saves a look-up at every system call; a line of its own. */
+struct time_cpu {
+	__u32 slot;
+	__u32 generation;
+	/* Runs of programs on this CPU. */
+	__u64 runs;
+	__u64 _pad[6];
+};
+
 /* Where a thread is in the kernel: what it goes on with, and the call under way. */
 struct time_context {
 	/* The state to go on with when it gets a CPU again. */
@@ -142,6 +151,7 @@ enum time_life {
 };
 
 _Static_assert(sizeof(struct time_kernel_counts) == 48, "layout");
+_Static_assert(sizeof(struct time_cpu) == 64, "one line");
 _Static_assert(sizeof(struct time_other) == 16, "layout");
 _Static_assert(__builtin_offsetof(struct time_thread, ns) == 64, "one line");
 _Static_assert(sizeof(struct time_thread) == 1152, "layout");

@@ -87,7 +87,7 @@ extension Feature {
         }
     }
 
-    private static func withKernelTypes<R>(_ body: (OpaquePointer) -> R) -> R? {
+    private static func withKernelTypes<R: Sendable>(_ body: (OpaquePointer) -> R) -> R? {
         kernelTypes.withLock { types in
             if types == nil { types = LogCapture.capture { btf__load_vmlinux_btf() }.0.map(KernelTypes.init) }
             return types.map { body($0.pointer) }

@@ -25,6 +25,7 @@ extension JSONWriter {
         object("observer") { json in
             json.value("bpf_run_ns", cost.runNanoseconds)
             json.value("bpf_run_count", cost.runCount)
+            json.value("bpf_timed_runs", cost.timedRuns)
             json.value("bpf_ns_per_syscall", cost.nanosecondsPerSyscall)
             json.value("bpf_ns_per_switch", cost.nanosecondsPerSwitch)
             if let reason = cost.untimedReason { json.value("bpf_untimed_reason", reason) }

@@ -182,18 +182,21 @@ extension TimeReport {
                 ? " exact: every thread was seen, no run of a program was skipped"
                 : style.warning(" A LOWER BOUND: " + completeness.reasons.joined(separator: "; "))
         ]
-        let own = "own CPU \(Format.duration(observer.cpuNanoseconds)), "
-            + "memory \(Format.bytes(observer.maxResidentBytes)) + \(Format.bytes(observer.mapBytes)) in the kernel"
-        if let ns = observer.runNanoseconds, let count = observer.runCount {
-            lines.append(
-                " observing cost: \(Format.duration(ns)) in \(Format.count(count)) program runs"
-                    + (observer.nanosecondsPerSyscall.map { " (\(Format.fixed($0, 0)) ns a system call" } ?? " (")
-                    + (observer.nanosecondsPerSwitch.map { ", \(Format.fixed($0, 0)) ns a switch)" } ?? ")"))
-            lines.append("   \(own)")
+        let runs = Format.count(observer.runCount)
+        if let ns = observer.runNanoseconds {
+            let each = [
+                observer.nanosecondsPerSyscall.map { "\(Format.fixed($0, 0)) ns a system call" },
+                observer.nanosecondsPerSwitch.map { "\(Format.fixed($0, 0)) ns a switch" },
+            ].compactMap { $0 }.joined(separator: ", ")
+            let isSampled = observer.timedRuns < observer.runCount
+            lines.append(" observing cost \(isSampled ? "about " : "")\(Format.duration(ns)) in \(runs) program runs")
+            lines.append("   \(each)\(isSampled ? " (from \(Format.count(observer.timedRuns)) runs that were timed)" : "")")
         } else {
-            lines.append(" observing cost: programs not timed (\(observer.untimedReason ?? "unknown"))")
-            lines.append("   \(own)")
+            lines.append(" observing cost \(runs) program runs, not timed: \(observer.untimedReason ?? "none fell in a timed span")")
         }
+        lines.append(
+            "   Apus itself: CPU \(Format.duration(observer.cpuNanoseconds)), memory \(Format.bytes(observer.maxResidentBytes)),"
+                + " maps in the kernel \(Format.bytes(observer.mapBytes))")
         return lines
     }
 

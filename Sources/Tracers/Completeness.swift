@@ -16,10 +16,13 @@ public struct Completeness: Sendable, Equatable {
 
 /// What the observation cost the machine.
 public struct ObserverCost: Sendable, Equatable {
-    /// Run time of the BPF programs in nanoseconds and how often they ran, for all processes of the
-    /// machine; nil where the kernel did not time them.
+    /// How often the BPF programs ran, for all processes of the machine.
+    public var runCount: UInt64 = 0
+    /// Their run time in nanoseconds; nil where the kernel did not time any. If not every run was
+    /// timed, the mean of those that were times ``runCount``.
     public var runNanoseconds: UInt64?
-    public var runCount: UInt64?
+    /// How many of the runs the kernel timed.
+    public var timedRuns: UInt64 = 0
     /// Mean run time of the programs that run for one system call, and for one context switch, in
     /// nanoseconds; nil where not timed or never run. What the kernel adds around a program is not
     /// in it.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import ArgumentParser
+public import ArgumentParser
 import Glibc
 import Linux
 import Rendering
@@ -43,8 +43,8 @@ struct TimeCommand: ParsableCommand {
     @Flag(help: "Exit with 123 if any figure is a lower bound.")
     var strict = false
 
-    @Flag(help: "Do not have the kernel time Apus's programs: observing is cheaper, its cost unknown.")
-    var noCost = false
+    @Option(help: "Which runs of Apus's own programs to time: sampled, exact (dearer) or none.")
+    var cost = TimeTracer.CostTiming.sampled
 
     @Option(help: ArgumentHelp("Room for so many threads at once; each takes 1.2 KB of kernel memory.", valueName: "n"))
     var maxThreads = 16_384
@@ -81,7 +81,7 @@ struct TimeCommand: ParsableCommand {
             target: everything ? .everything : pid.isEmpty ? .launched : .processes(Array(Set(pid)).sorted()))
         options.followsChildren = !noFollow
         options.maxThreads = maxThreads
-        options.timesPrograms = !noCost
+        options.costTiming = cost
         try checkProcesses()
 
         let output = try outputOptions.open(besideProgram: !program.isEmpty)
@@ -150,3 +150,5 @@ struct TimeCommand: ParsableCommand {
         return program.joined(separator: " ")
     }
 }
+
+extension TimeTracer.CostTiming: ExpressibleByArgument {}

@@ -26,7 +26,7 @@ enum TimeLoop {
         while true {
             let ready = waitReadable(
                 [signals.descriptor, process?.descriptor ?? -1, tracer.descriptor, printer.keyboard] + watched,
-                timeout: timeout(until: next))
+                timeout: timeout(until: [next, tracer.nextTimingSwitch].compactMap { $0 }.min()))
             if ready[0], let signal = signals.next() {
                 end.signal = signal
                 break
@@ -39,6 +39,7 @@ enum TimeLoop {
                 watched[index] = -1
             }
             if !pids.isEmpty && watched.allSatisfy({ $0 < 0 }) { break }
+            if let due = tracer.nextTimingSwitch, Clock.monotonic >= due { tracer.switchTiming() }
             if let due = next, let step, Clock.monotonic >= due {
                 try printer.interval(try tracer.report())
                 // A report that took longer than an interval leaves some out rather than pile them up.

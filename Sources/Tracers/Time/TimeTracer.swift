@@ -31,10 +31,21 @@ public struct TimeTracer: ~Copyable {
         /// Threads that can live at once, or have ended and not been read yet. Each takes 1.2 KB of
         /// kernel memory.
         public var maxThreads = 16_384
-        /// Have the kernel time the programs, which costs each run two readings of the clock.
-        public var timesPrograms = true
+        /// Which runs of the programs the kernel times.
+        public var costTiming = CostTiming.sampled
 
         public init(target: Target) { self.target = target }
+    }
+
+    /// The kernel's timing of a program costs each run two readings of the clock, about as much as a
+    /// small program itself.
+    public enum CostTiming: String, Sendable, CaseIterable {
+        /// The first 10 ms, and 10 ms of each second.
+        case sampled
+        /// Every run.
+        case exact
+        /// None.
+        case none
     }
 
     private let object: Object
@@ -44,8 +55,11 @@ public struct TimeTracer: ~Copyable {
     private let threads: MappedArray<time_thread>
     private let freeSlots: Map
     private let ended: RingBuffer
-    private let statistics: StatisticsSwitch?
-    private let untimedReason: String?
+    private let costTiming: CostTiming
+    private var statistics: StatisticsSwitch?
+    private var untimedReason: String?
+    /// CLOCK_MONOTONIC, nanoseconds: when timing is to be switched on or off; nil: never.
+    public private(set) var nextTimingSwitch: UInt64?
     private let mapBytes: UInt64
     /// Why page faults are not measured; nil: they are.
     private let faultsReason: String?
@@ -63,8 +77,9 @@ public struct TimeTracer: ~Copyable {
     ///
     /// - Throws: ``TracerError``, `noSuchProcess` if one of the processes has no thread.
     public static func start(_ options: Options) throws(TracerError) -> TimeTracer {
-        let tracer: TimeTracer
+        var tracer: TimeTracer
         do throws(BPFError) { tracer = try attach(options) } catch { throw .bpf(error) }
+        tracer.switchTiming()
         try tracer.find(options.target)
         return tracer
     }
@@ -72,7 +87,7 @@ public struct TimeTracer: ~Copyable {
     private init(
         object: consuming Object, links: consuming Links, visitor: consuming Link,
         threads: consuming MappedArray<time_thread>, freeSlots: consuming Map, ended: consuming RingBuffer,
-        statistics: consuming StatisticsSwitch?, untimedReason: String?, mapBytes: UInt64, faultsReason: String?
+        costTiming: CostTiming, mapBytes: UInt64, faultsReason: String?
     ) {
         self.object = object
         self.links = links
@@ -80,8 +95,7 @@ public struct TimeTracer: ~Copyable {
         self.threads = threads
         self.freeSlots = freeSlots
         self.ended = ended
-        self.statistics = statistics
-        self.untimedReason = untimedReason
+        self.costTiming = costTiming
         self.mapBytes = mapBytes
         self.faultsReason = faultsReason
     }
@@ -102,18 +116,9 @@ public struct TimeTracer: ~Copyable {
         let visitor = try object.attach("visit")
         var links = Links()
         for program in object.programs where program != "visit" { try links.attach(program, of: object) }
-        var statistics: StatisticsSwitch?
-        var untimedReason: String? = options.timesPrograms ? nil : "not asked for"
-        if options.timesPrograms {
-            do throws(BPFError) {
-                statistics = try StatisticsSwitch()
-            } catch {
-                untimedReason = "timing BPF programs needs CAP_SYS_ADMIN"
-            }
-        }
         return TimeTracer(
             object: object, links: links, visitor: visitor, threads: threads, freeSlots: freeSlots, ended: ended,
-            statistics: statistics, untimedReason: untimedReason, mapBytes: mapBytes, faultsReason: faultsReason)
+            costTiming: options.costTiming, mapBytes: mapBytes, faultsReason: faultsReason)
     }
 
     private static func load(_ options: Options, measuresFaults: Bool) throws(BPFError) -> Object {
@@ -185,6 +190,23 @@ public struct TimeTracer: ~Copyable {
             let seen = try Set(living().map { read($0)?.pid ?? 0 })
             for pid in pids where !seen.contains(UInt32(pid)) { throw .noSuchProcess(pid) }
         }
+    }
+
+    /// Switches the timing of programs on or off, as ``Options/costTiming`` has it; to be called when
+    /// ``nextTimingSwitch`` is due.
+    public mutating func switchTiming() {
+        nextTimingSwitch = nil
+        guard costTiming != .none else { return untimedReason = "not asked for" }
+        let wasOn = statistics != nil
+        statistics = nil
+        if !wasOn {
+            do throws(BPFError) {
+                statistics = try StatisticsSwitch()
+            } catch {
+                return untimedReason = "timing BPF programs needs CAP_SYS_ADMIN"
+            }
+        }
+        if costTiming == .sampled { nextTimingSwitch = Clock.monotonic + (wasOn ? 990_000_000 : 10_000_000) }
     }
 
     /// Announces the PID of a launched program: its ledger begins when it executes.
@@ -284,11 +306,21 @@ public struct TimeTracer: ~Copyable {
         cost.cpuNanoseconds = Clock.processCPU
         cost.mapBytes = mapBytes
         cost.untimedReason = untimedReason
-        guard statistics != nil else { return cost }
         let all: [ProgramStatistics]
-        do { all = try object.statistics() } catch { throw .bpf(error) }
-        cost.runNanoseconds = all.reduce(0) { $0 + $1.runNanoseconds }
-        cost.runCount = all.reduce(0) { $0 + $1.runCount }
+        do throws(BPFError) {
+            all = try object.statistics()
+            let cpus = try object.map("cpus")
+            for cpu in 0..<UInt32(cpus.capacity) { cost.runCount += try cpus.value(cpu, as: time_cpu.self)?.runs ?? 0 }
+        } catch {
+            throw .bpf(error)
+        }
+        let timed = all.reduce(into: (runs: UInt64(0), ns: UInt64(0))) { $0 = ($0.runs + $1.runCount, $0.ns + $1.runNanoseconds) }
+        cost.timedRuns = costTiming == .exact ? max(timed.runs, cost.runCount) : min(timed.runs, cost.runCount)
+        if timed.runs > 0 {
+            cost.runNanoseconds =
+                costTiming == .exact
+                ? timed.ns : UInt64((Double(timed.ns) / Double(timed.runs) * Double(cost.runCount)).rounded())
+        }
         func mean(_ programs: String...) -> Double? {
             let chosen = all.filter { programs.contains($0.program) && $0.runCount > 0 }
             return chosen.isEmpty ? nil : chosen.reduce(0) { $0 + Double($1.runNanoseconds) / Double($1.runCount) }
