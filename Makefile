@@ -7,6 +7,7 @@ TEST ?=
 BPF_CLANG ?= clang
 
 BPF_OBJECTS := $(patsubst bpf/%.bpf.c,Sources/BPFObjects/%.bpf.o,$(wildcard bpf/*.bpf.c))
+TEST_OBJECTS := Tests/TestObjects/trial.bpf.o
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -std=gnu17 \
 	-Wall -Wextra -Werror -Wno-unused-parameter -I/usr/include/$(shell uname -m)-linux-gnu
 SWIFT_RELEASE := -c release --static-swift-stdlib
@@ -35,7 +36,10 @@ bpf: $(BPF_OBJECTS)
 Sources/BPFObjects/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	$(BPF_CLANG) $(BPF_FLAGS) -c $< -o $@
 
-debug: bpf
+Tests/TestObjects/%.bpf.o: Tests/TestObjects/%.bpf.c
+	$(BPF_CLANG) $(BPF_FLAGS) -c $< -o $@
+
+debug: bpf $(TEST_OBJECTS)
 	swift build --build-tests
 
 ## make test-host            unit tests, and those of this kernel
@@ -73,7 +77,7 @@ install: build
 	.build/release/apus --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
 
 clean:
-	rm -rf .build $(BPF_OBJECTS)
+	rm -rf .build $(BPF_OBJECTS) $(TEST_OBJECTS)
 
 # What a fresh Debian 12 with Swift 6.3 lacks. Asks apt only for what is not there.
 DEPS := libbpf-dev libelf-dev zlib1g-dev pkg-config

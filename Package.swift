@@ -44,13 +44,14 @@ let package = Package(
             swiftSettings: swift),
 
         // Tests, and the program with known behaviour that they observe.
+        .target(name: "TestObjects", path: "Tests/TestObjects", exclude: ["trial.bpf.c"], cSettings: c),
         .executableTarget(name: "workload", path: "Tests/Workload", cSettings: c),
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swift),
         .testTarget(name: "RenderingTests", dependencies: ["Rendering"], swiftSettings: swift),
         .testTarget(
             name: "TracersTests", dependencies: ["Tracers", "CEvents"], swiftSettings: swift),
         .testTarget(
-            name: "KernelTests", dependencies: ["BPF", "Tracers", "Linux", "Rendering", "workload"],
+            name: "KernelTests", dependencies: ["BPF", "Tracers", "Linux", "TestObjects", "workload"],
             swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["apus", "workload"], swiftSettings: swift),
     ],

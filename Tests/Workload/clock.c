@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workload.h"
 
+#include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 
 struct instant {
@@ -61,3 +63,8 @@ double ns_per_cycle(void) {
 uint64_t ns_of(uint64_t cycles) { return (uint64_t)((double)cycles * ns_per_cycle() + 0.5); }
 
 uint64_t cycles_of(uint64_t ns) { return (uint64_t)((double)ns / ns_per_cycle() + 0.5); }
+
+void section_edge(void) {
+    if (getenv("WORKLOAD_STOP"))
+        raise(SIGSTOP);
+}

@@ -73,6 +73,7 @@ int run_split(int, char **argv) {
     spin_for_cycles(&spin, 0); // its own set-up
     spin = (struct spin){};
     uint64_t user_cycles = 0, system_cycles = 0;
+    section_edge();
     const uint64_t begin_ns = now_ns(), begin_cpu_ns = thread_cpu_ns();
     const uint64_t begin = cycles();
     uint64_t last = begin;
@@ -86,6 +87,7 @@ int run_split(int, char **argv) {
         last = leave;
     }
     const uint64_t end_cpu_ns = thread_cpu_ns();
+    section_edge();
 
     truth_number("section_begin_ns", begin_ns);
     truth_number("section_ns", ns_of(last - begin));

@@ -72,6 +72,10 @@ static inline uint64_t cycles(void) {
 #endif
 }
 
+/// With WORKLOAD_STOP set, stops the process, so that an observer can read its books before and
+/// after the section that is measured, and continue it.
+void section_edge(void);
+
 // spin.c
 /// What a spinning loop saw. The loop runs in user mode; where two reads of the counter are further
 /// apart than the loop can explain, something else ran (an interrupt, another thread): a gap.
