@@ -29,12 +29,17 @@ const volatile __u8 syscall_classes[TIME_SYSCALLS] = {};
 
 /* The PID that the launched program has; its ledger starts at its exec. */
 __u32 launched_pid = 0;
-/* 0 while threads are being found: what a CPU remembers is not to be trusted. */
-__u32 generation = 0;
+/* Once the target's threads have been found, all that come are followed from their birth. */
+bool found = false;
 /* Threads of the target that found no free slot. */
 __u64 untracked_threads = 0;
-/* Threads and processes that the iterator found. */
+/* Threads that the iterator found. */
 __u64 found_threads = 0;
+/* Events that a ledger shows to be missing, as it was not in a state where they leave it. */
+__u64 missed_switches = 0;
+__u64 missed_wakeups = 0;
+/* Runs of the programs: a cache line for each CPU. */
+__u64 runs[TIME_CPUS][8] = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -83,13 +88,6 @@ struct {
 } targets SEC(".maps");
 
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct time_cpu);
-} cpus SEC(".maps");
-
 /* ---- Finding a ledger ---- */
 
 static __always_inline __u32 slot_of(struct task_struct *task)
@@ -110,39 +108,27 @@ static __always_inline struct time_thread *thread_in(__u32 slot)
 	return slot ? bpf_map_lookup_elem(&threads, &slot) : NULL;
 }
 
-/* Every program asks for this once, and so is counted. */
-static __always_inline struct time_cpu *this_cpu(void)
+static __always_inline struct time_thread *thread_of(struct task_struct *task)
 {
-	__u32 id = bpf_get_smp_processor_id();
-	struct time_cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
-
-	if (cpu)
-		cpu->runs++;
-	return cpu;
+	return thread_in(slot_of(task));
 }
 
-/* The slow way, which 5.10 can go as well: it has no typed pointer to current. */
-static __noinline __u32 slot_of_current(void)
+static __always_inline void count_run(void)
 {
-	__u32 *slot, tid = bpf_get_current_pid_tgid();
-
-	if (task_storage)
-		return slot_of(bpf_get_current_task_btf());
-	slot = bpf_map_lookup_elem(&slot_of_tid, &tid);
-	return slot ? *slot : 0;
+	runs[bpf_get_smp_processor_id() & (TIME_CPUS - 1)][0]++;
 }
 
+/* 5.10 has no typed pointer to the current task. */
 static __always_inline struct time_thread *current_thread(void)
 {
-	struct time_cpu *cpu = this_cpu();
+	__u32 *slot, tid;
 
-	if (!cpu)
-		return NULL;
-	if (cpu->generation != generation || !generation) {
-		cpu->slot = slot_of_current();
-		cpu->generation = generation;
-	}
-	return thread_in(cpu->slot);
+	count_run();
+	if (task_storage)
+		return thread_of(bpf_get_current_task_btf());
+	tid = bpf_get_current_pid_tgid();
+	slot = bpf_map_lookup_elem(&slot_of_tid, &tid);
+	return slot ? thread_in(*slot) : NULL;
 }
 
 /* ---- Charging time ---- */
@@ -260,6 +246,29 @@ static __always_inline __u32 cause_of_descriptor(struct task_struct *task, __u64
 	default:
 		return TIME_BLOCKED_OTHER;
 	}
+}
+
+/*
+ * The kernel can fail to deliver an event, above all while another tracer
+ * attaches to the same tracepoint or goes. A ledger knows: the thread cannot be
+ * in the state that it is in. What it did since is unattributed, not a guess.
+ */
+static __always_inline void miss_switch(struct time_thread *thread, __u64 now)
+{
+	thread->state = TIME_UNATTRIBUTED;
+	charge(thread, now);
+	__sync_fetch_and_add(&missed_switches, 1);
+}
+
+/* For an event of a thread that is on a CPU: what was it doing until now? */
+static __always_inline void settle(struct time_thread *thread, __u32 mode, __u64 now)
+{
+	if (thread->state <= TIME_FAULT)
+		return;
+	/* A first event tells what a thread did since it was found. */
+	if (thread->state != TIME_UNATTRIBUTED)
+		miss_switch(thread, now);
+	thread->state = mode;
 }
 
 /* Why does a thread wait? From the system call under way and what is behind its descriptor. */
@@ -381,9 +390,9 @@ static __always_inline void leave_cpu(struct time_thread *thread, struct task_st
 {
 	long state = task_state(task);
 
-	if (thread->state == TIME_UNATTRIBUTED) {
+	if (thread->state > TIME_FAULT) {
 		find_context(&thread->at, task);
-		thread->state = thread->at.mode;
+		settle(thread, thread->at.mode, now);
 	}
 	charge(thread, now);
 	if (state & TASK_DEAD) {
@@ -413,6 +422,14 @@ static __always_inline void enter_cpu(struct time_thread *thread, struct task_st
 	case TIME_UNATTRIBUTED:
 		find_context(&thread->at, task);
 		break;
+	case TIME_USER:
+	case TIME_SYSTEM:
+	case TIME_FAULT:
+		miss_switch(thread, now);
+		find_context(&thread->at, task);
+		break;
+	default:
+		__sync_fetch_and_add(&missed_wakeups, 1);
 	}
 	charge_wait(thread, now);
 	thread->state = thread->at.mode;
@@ -422,21 +439,14 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	__u64 now = bpf_ktime_get_ns();
-	struct time_cpu *cpu = this_cpu();
 	struct time_thread *thread;
-	__u32 slot;
+	__u32 slot = slot_of(prev);
 
-	if (!cpu)
-		return 0;
-	slot = generation && cpu->generation == generation ? cpu->slot : slot_of(prev);
+	count_run();
 	thread = thread_in(slot);
 	if (thread)
 		leave_cpu(thread, prev, preempt, slot, now);
-
-	slot = next->pid ? slot_of(next) : 0;
-	cpu->slot = slot;
-	cpu->generation = generation;
-	thread = thread_in(slot);
+	thread = thread_of(next);
 	if (thread)
 		enter_cpu(thread, next, now);
 	return 0;
@@ -445,9 +455,9 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(sched_wakeup, struct task_struct *task)
 {
-	struct time_thread *thread = thread_in(slot_of(task));
+	struct time_thread *thread = thread_of(task);
 
-	this_cpu();
+	count_run();
 	if (!thread)
 		return 0;
 	if (thread->state == TIME_UNATTRIBUTED && !BPF_CORE_READ(task, on_cpu)) {
@@ -485,31 +495,31 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid)
 {
-	struct time_thread *thread = current_thread();
-	struct time_cpu *cpu = this_cpu();
-	__u32 slot, tid = task->pid, old = old_pid;
+	__u32 *moved, slot, tid = task->pid, old = old_pid;
+	struct time_thread *thread;
 
+	/* A thread that is not the leader takes the leader's number. */
+	if (!task_storage && old != tid && (moved = bpf_map_lookup_elem(&slot_of_tid, &old))) {
+		slot = *moved;
+		bpf_map_delete_elem(&slot_of_tid, &old);
+		bpf_map_update_elem(&slot_of_tid, &tid, &slot, BPF_ANY);
+	}
+	thread = thread_of(task);
 	if (thread) {
-		/* A thread that is not the leader takes the leader's number. */
-		if (!task_storage && old != tid) {
-			slot = cpu ? cpu->slot : 0;
-			bpf_map_delete_elem(&slot_of_tid, &old);
-			bpf_map_update_elem(&slot_of_tid, &tid, &slot, BPF_ANY);
-		}
 		identify(thread, task);
 		return 0;
 	}
-	if (!launched_pid || observed_pid(task) != launched_pid || !cpu)
+	if (!launched_pid || observed_pid(task) != launched_pid)
 		return 0;
 	launched_pid = 0;
-	cpu->slot = track(task, TIME_SYSTEM, bpf_ktime_get_ns());
+	track(task, TIME_SYSTEM, bpf_ktime_get_ns());
 	return 0;
 }
 
 SEC("tp_btf/task_rename")
 int BPF_PROG(task_rename, struct task_struct *task, const char *command)
 {
-	struct time_thread *thread = thread_in(slot_of(task));
+	struct time_thread *thread = thread_of(task);
 
 	if (thread)
 		bpf_probe_read_kernel_str(&thread->command, sizeof(thread->command), command);
@@ -522,12 +532,13 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *registers, long number)
 {
 	struct time_thread *thread = current_thread();
+	__u64 now;
 
 	if (!thread)
 		return 0;
-	if (thread->state == TIME_UNATTRIBUTED)
-		thread->state = TIME_USER;
-	charge(thread, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	settle(thread, TIME_USER, now);
+	charge(thread, now);
 	thread->state = TIME_SYSTEM;
 	thread->at.syscall = number;
 	thread->at.argument = registers->di;
@@ -539,12 +550,13 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit)
 {
 	struct time_thread *thread = current_thread();
+	__u64 now;
 
 	if (!thread)
 		return 0;
-	if (thread->state == TIME_UNATTRIBUTED)
-		thread->state = TIME_SYSTEM;
-	charge(thread, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	settle(thread, TIME_SYSTEM, now);
+	charge(thread, now);
 	thread->state = TIME_USER;
 	thread->at.syscall = TIME_NO_SYSCALL;
 	return 0;
@@ -585,12 +597,12 @@ static __always_inline struct time_thread *interrupted_thread(void)
 {
 	struct time_thread *thread = current_thread();
 
-	if (thread && thread->state == TIME_UNATTRIBUTED) {
+	if (thread && thread->state > TIME_FAULT) {
 		if (task_storage)
 			find_context(&thread->at, bpf_get_current_task_btf());
 		else
 			find_context(&thread->at, (struct task_struct *)bpf_get_current_task());
-		thread->state = thread->at.mode;
+		settle(thread, thread->at.mode, bpf_ktime_get_ns());
 	}
 	return thread;
 }
@@ -670,8 +682,7 @@ int visit(struct bpf_iter__task *context)
 		return 0;
 	slot = slot_of(task);
 	if (!slot) {
-		/* Only the first time: later, all that comes is followed from its birth. */
-		if (generation)
+		if (found)
 			return 0;
 		pid = observed_pid(BPF_CORE_READ(task, group_leader));
 		if (!everything && !bpf_map_lookup_elem(&targets, &pid))

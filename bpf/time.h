@@ -58,6 +58,8 @@ enum {
 	/* Powers of two, so that a mask bounds an index for the verifier. */
 	TIME_STATE_SLOTS = 32,
 	TIME_SYSCALLS = 1024,
+	/* Counters by CPU; beyond that two CPUs share one. */
+	TIME_CPUS = 512,
 	TIME_OTHER_SLOTS = 8,
 	/* Run-queue latency: 4 buckets an octave, in units of 64 ns. */
 	TIME_LATENCY_BUCKETS = 128,
@@ -75,15 +77,6 @@ struct time_kernel_counts {
 	__u64 utime_ns;
 	__u64 stime_ns;
 	__u64 runtime_ns;
-};
-
-/* Whose ledger a CPU is on, which saves a look-up at every system call; a line of its own. */
-struct time_cpu {
-	__u32 slot;
-	__u32 generation;
-	/* Runs of programs on this CPU. */
-	__u64 runs;
-	__u64 _pad[6];
 };
 
 /* Where a thread is in the kernel: what it goes on with, and the call under way. */
@@ -151,7 +144,6 @@ enum time_life {
 };
 
 _Static_assert(sizeof(struct time_kernel_counts) == 48, "layout");
-_Static_assert(sizeof(struct time_cpu) == 64, "one line");
 _Static_assert(sizeof(struct time_other) == 16, "layout");
 _Static_assert(__builtin_offsetof(struct time_thread, ns) == 64, "one line");
 _Static_assert(sizeof(struct time_thread) == 1152, "layout");

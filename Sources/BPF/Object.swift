@@ -68,6 +68,15 @@ public struct Object: ~Copyable {
         try address(of: variable, size: MemoryLayout<T>.size).loadUnaligned(as: T.self)
     }
 
+    /// Reads a global array as it is now.
+    public func values<T: BitwiseCopyable>(of variable: String, as type: T.Type) throws(BPFError) -> [T] {
+        let size = variables[variable]?.size ?? 0
+        let base = try address(of: variable, size: size)
+        return stride(from: 0, through: size - MemoryLayout<T>.stride, by: MemoryLayout<T>.stride).map {
+            base.loadUnaligned(fromByteOffset: $0, as: T.self)
+        }
+    }
+
     /// Writes a global variable; the programs see it at once. Knobs (`const`) cannot be written
     /// any more: the kernel has frozen them.
     public func set<T: BitwiseCopyable>(_ variable: String, to value: T) throws(BPFError) {

@@ -26,7 +26,7 @@ struct LedgerTests {
             if disturbed > 0.05 * (user + system) && tries < 10 { continue }
             expectClose(section[.system] + section[.fault], system, within: 0.05, or: disturbed, "system")
             expectClose(section[.user], user, within: 0.05, or: disturbed + (try run.truth("gap_ns")), "user")
-            #expect(section.syscalls >= UInt64(try run.truth("syscalls")))
+            #expect(section.syscalls >= UInt64(try run.truth("syscalls")), "\(section.syscalls) of \(try run.truth("syscalls")): \(section)")
             return
         }
     }

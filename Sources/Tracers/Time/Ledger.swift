@@ -26,7 +26,7 @@ public struct Ledger: Sendable {
     }
 
     /// The sum over some states.
-    public func sum(_ some: some Sequence<ThreadState>) -> UInt64 { some.reduce(0) { $0 + self[$1] } }
+    public func sum(_ some: some Sequence<ThreadState>) -> UInt64 { some.reduce(0) { $0 &+ self[$1] } }
 
     /// Time on a CPU, the interrupts that struck included.
     public var onCPU: UInt64 { sum([.user, .system, .fault, .irq, .softirq]) }
@@ -45,9 +45,24 @@ public struct Ledger: Sendable {
     public func since(_ earlier: Ledger) -> Ledger {
         var difference = self
         difference.combine(earlier, &-)
+        difference.settle()
         difference.otherWaits = difference.otherWaits.filter { $0.value != 0 }
         difference.runQueueLatency = runQueueLatency.since(earlier.runQueueLatency)
         return difference
+    }
+
+    /// A thread that is read while a program has taken the time and not yet charged it gives some
+    /// nanoseconds too many to the state that ends; the next reading has fewer. What a difference
+    /// lacks in one state is taken from its largest, so that it balances and no time is negative.
+    private mutating func settle() {
+        for state in ThreadState.allCases where Int64(bitPattern: self[state]) < 0 {
+            guard let largest = ThreadState.allCases.max(by: {
+                Int64(bitPattern: self[$0]) < Int64(bitPattern: self[$1])
+            }) else { return }
+            self[largest] &+= self[state]
+            self[state] = 0
+        }
+        for (call, ns) in otherWaits where Int64(bitPattern: ns) < 0 { otherWaits[call] = nil }
     }
 
     private mutating func combine(_ other: Ledger, _ with: (UInt64, UInt64) -> UInt64) {

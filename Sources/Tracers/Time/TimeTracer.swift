@@ -111,7 +111,7 @@ public struct TimeTracer: ~Copyable {
         for slot in (1..<UInt32(threads.count)).reversed() { try freeSlots.push(slot) }
         let ended = try RingBuffer(object.map("ended"))
         var mapBytes: UInt64 = 0
-        for name in ["threads", "free_slots", "ended", "cpus"] { mapBytes += try object.map(name).memoryBytes }
+        for name in ["threads", "free_slots", "ended"] { mapBytes += try object.map(name).memoryBytes }
 
         let visitor = try object.attach("visit")
         var links = Links()
@@ -139,7 +139,6 @@ public struct TimeTracer: ~Copyable {
         while ring < 16 * slots { ring *= 2 }
         try object.setCapacity(of: "ended", to: ring)
         try object.set("wakeup_bytes", to: UInt64(4 * slots))
-        try object.setCapacity(of: "cpus", to: Host.possibleCPUs)
 
         let hasTaskStorage = Feature.taskStorage.isAvailable
         try object.set("task_storage", to: hasTaskStorage)
@@ -167,7 +166,7 @@ public struct TimeTracer: ~Copyable {
         "irq_handler", "local_timer", "reschedule", "call_function", "call_function_single", "irq_work",
     ]
 
-    /// Gives ledgers to threads that run already, then lets CPUs remember whose ledger they are on.
+    /// Gives ledgers to threads that run already.
     private borrowing func find(_ target: Target) throws(TracerError) {
         do throws(BPFError) {
             if case .processes(let pids) = target {
@@ -182,7 +181,7 @@ public struct TimeTracer: ~Copyable {
                     try visitor.iterate()
                 } while try object.value(of: "found_threads", as: UInt64.self) > before
             }
-            try object.set("generation", to: UInt32(1))
+            try object.set("found", to: true)
         } catch {
             throw .bpf(error)
         }
@@ -287,7 +286,13 @@ public struct TimeTracer: ~Copyable {
                     "\(untracked) threads found no free ledger (room for \(threads.count - 1): see --max-threads)")
             }
             if unreadable > 0 { completeness.reasons.append("\(unreadable) ledgers could not be read") }
-            completeness.lostEvents = untracked + unreadable
+            let missed = try object.value(of: "missed_switches", as: UInt64.self)
+            if missed > 0 {
+                completeness.reasons.append(
+                    "the kernel did not tell of \(missed) switches, as happens when another tracer comes or goes: "
+                        + "their time is unattributed")
+            }
+            completeness.lostEvents = untracked + unreadable + missed
             completeness.missedRuns = try object.statistics().reduce(0) { $0 + $1.missedRuns }
         } catch {
             throw .bpf(error)
@@ -309,8 +314,7 @@ public struct TimeTracer: ~Copyable {
         let all: [ProgramStatistics]
         do throws(BPFError) {
             all = try object.statistics()
-            let cpus = try object.map("cpus")
-            for cpu in 0..<UInt32(cpus.capacity) { cost.runCount += try cpus.value(cpu, as: time_cpu.self)?.runs ?? 0 }
+            cost.runCount = try object.values(of: "runs", as: UInt64.self).reduce(0, +)
         } catch {
             throw .bpf(error)
         }

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Testing
+
+extension CommandTests {
+    @Suite(.needsKernel) struct InterruptTests {
+        @Test(arguments: [SIGINT, SIGTERM]) func `one ends observing a process, and prints the report`(signal: Int32) throws {
+            let target = try Child([Programs.workload, "spin", "60000"])
+            defer { target.dispose() }
+            let observer = try Child([Programs.apus, "time", "--json", "-p", "\(target.pid)"])
+            defer { observer.dispose() }
+            try observer.waitUntilObserving()
+            usleep(100_000)
+            observer.signalGroup(signal)
+            let run = try observer.wait()
+            #expect(run.end == .code(0), "\(run)")
+            let document = try TimeDocument(run.output)
+            #expect(document.threads.map(\.tid) == [target.pid])
+            #expect(document.total.userNs > 50_000_000)
+            #expect(target.end == nil)
+        }
+
+        @Test func `one to a program and Apus, as a terminal sends it: the report, and death by it`() throws {
+            let run = try Child([Programs.apus, "time", "--", "sh", "-c", "echo ready; exec sleep 60"])
+            defer { run.dispose() }
+            try run.wait(for: "ready")
+            try run.waitUntilObserving()
+            run.signalGroup(SIGINT)
+            let end = try run.wait()
+            #expect(end.end == .signal(SIGINT), "\(end)")
+            #expect(end.errorText.contains("killed by signal 2"), "\(end)")
+            #expect(end.errorText.contains("exact: every thread was seen"), "\(end)")
+        }
+
+        @Test func `a program that handles it and exits has its own status passed on`() throws {
+            let script = "trap 'exit 9' INT; echo ready; while :; do sleep 0.01; done"
+            let run = try Child([Programs.apus, "time", "--", "sh", "-c", script])
+            defer { run.dispose() }
+            try run.wait(for: "ready")
+            try run.waitUntilObserving()
+            run.signalGroup(SIGINT)
+            let end = try run.wait()
+            #expect(end.end == .code(9), "\(end)")
+            #expect(end.errorText.contains("exit 9"))
+        }
+
+        @Test func `a program that ignores it lives on; Apus prints the report and dies of it`() throws {
+            let run = try Child([Programs.apus, "time", "--", "sh", "-c", "trap '' INT; echo $$; exec sleep 60"])
+            defer { run.dispose() }
+            let program = try #require(pid_t(try run.firstLine()))
+            try run.waitUntilObserving()
+            run.signalGroup(SIGINT)
+            let end = try run.wait()
+            #expect(end.end == .signal(SIGINT), "\(end)")
+            #expect(end.errorText.contains("1 process, 1 thread"), "\(end)")
+            #expect(end.errorText.contains("blocked   sleep"), "\(end)")
+            #expect(Procfs.isAlive(program))
+        }
+
+        @Test func `two in quick succession quit at once`() throws {
+            let run = try Child([Programs.apus, "time", "--", "sh", "-c", "trap '' INT; echo ready; exec sleep 60"])
+            defer { run.dispose() }
+            try run.wait(for: "ready")
+            try run.waitUntilObserving()
+            run.signalGroup(SIGINT)
+            usleep(20_000)
+            run.signalGroup(SIGINT)
+            let end = try run.wait(limit: 2)
+            #expect(end.end == .signal(SIGINT), "\(end)")
+        }
+
+        @Test func `two quit at once even if nobody reads the results`() throws {
+            let target = try Child([Programs.workload, "sleep", "10", "6000"])
+            defer { target.dispose() }
+            let observer = try Child(
+                [Programs.apus, "time", "--json", "--interval", "1", "-p", "\(target.pid)"], output: .unread)
+            defer { observer.dispose() }
+            try observer.waitUntilObserving()
+            // Until it has waited in the same write(2) for a while: the pipe is full.
+            let isStuck = eventually {
+                for _ in 0..<50 {
+                    guard Procfs.systemCall(of: observer.pid) == "1" else { return false }
+                    usleep(2_000)
+                }
+                return true
+            }
+            #expect(isStuck)
+            observer.signal(SIGINT)
+            usleep(20_000)
+            observer.signal(SIGINT)
+            _ = try observer.wait(limit: 2)
+            #expect(target.end == nil)
+        }
+
+        @Test func `a hang-up that nohup has Apus ignore is ignored`() throws {
+            let target = try Child([Programs.workload, "sleep", "60000"])
+            defer { target.dispose() }
+            let observer = try Child(["sh", "-c", "trap '' HUP; exec \"$apus\" time -p \(target.pid)"])
+            defer { observer.dispose() }
+            try observer.waitUntilObserving()
+            observer.signal(SIGHUP)
+            usleep(300_000)
+            #expect(observer.end == nil)
+        }
+
+        @Test func `SIGKILL leaves the target unharmed, and nothing attached`() throws {
+            let target = try Child([Programs.workload, "sleep", "10", "100"])
+            defer { target.dispose() }
+            let observer = try Child([Programs.apus, "time", "-p", "\(target.pid)"])
+            defer { observer.dispose() }
+            try observer.waitUntilObserving()
+            let programs = Procfs.bpfObjects("prog_id", of: observer.pid)
+            let links = Procfs.bpfObjects("link_id", of: observer.pid)
+            let maps = Procfs.bpfObjects("map_id", of: observer.pid)
+            #expect(programs.count >= 5 && maps.count >= 3)
+            #expect(programs.allSatisfy { BPFCall.exists(.program, $0) })
+            #expect(maps.allSatisfy { BPFCall.exists(.map, $0) })
+            observer.signal(SIGKILL)
+            #expect(try observer.wait().end == .signal(SIGKILL))
+            #expect(eventually { !programs.contains { BPFCall.exists(.program, $0) } })
+            #expect(eventually { !links.contains { BPFCall.exists(.link, $0) } })
+            #expect(eventually { !maps.contains { BPFCall.exists(.map, $0) } })
+            let end = try target.wait()
+            #expect(end.end == .code(0) && end.text.contains("\"workload\":\"sleep\""), "\(end)")
+        }
+
+        @Test func `SIGKILL lets a program that Apus started run to its end`() throws {
+            let folder = try TemporaryFolder()
+            let run = try Child([
+                Programs.apus, "time", "--", "sh", "-c", "echo ready; sleep 0.3; echo done > \(folder.file("end"))",
+            ])
+            defer { run.dispose() }
+            try run.wait(for: "ready")
+            run.signal(SIGKILL)
+            #expect(try run.wait().end == .signal(SIGKILL))
+            #expect(eventually { folder.contents(of: "end") == "done\n" })
+        }
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Testing
+
+extension CommandTests {
+    @Suite(.needsKernel) struct LiveTableTests {
+        static let redraw = "\u{1b}[H"
+        let target: Child
+        let terminal: PseudoTerminal
+
+        init() throws {
+            target = try Child([Programs.workload, "spin", "60000"])
+            terminal = try PseudoTerminal()
+        }
+
+        /// Starts `apus time` on the terminal and waits for its table.
+        private func observe(_ options: String...) throws -> Child {
+            let run = try Child(
+                [Programs.apus, "time", "--interval", "50", "-p", "\(target.pid)"] + options, terminal: terminal)
+            #expect(eventually { terminal.text.contains(Self.redraw) && terminal.text.contains("q quit") }, "\(terminal.text)")
+            return run
+        }
+
+        private func redraws() -> Int { terminal.text.components(of: Self.redraw) }
+
+        @Test func `the table is drawn again and again, q quits, and the terminal is as before`() throws {
+            let before = terminal.settings
+            let run = try observe()
+            defer { run.dispose() }
+            #expect(terminal.isRaw)
+            #expect(eventually { redraws() >= 4 })
+            #expect(terminal.text.contains("COMMAND") && terminal.text.contains("workload"))
+            terminal.type("q")
+            #expect(try run.wait(limit: 5).end == .code(0))
+            #expect(terminal.settings == before)
+            #expect(terminal.text.contains("exact: every thread was seen"))
+            #expect(target.end == nil)
+        }
+
+        @Test func `Ctrl-C ends it, and the terminal is as before`() throws {
+            let before = terminal.settings
+            let run = try observe()
+            defer { run.dispose() }
+            terminal.type("\u{3}")
+            #expect(try run.wait(limit: 5).end == .code(0))
+            #expect(terminal.settings == before)
+        }
+
+        @Test func `the target's end ends it, and the terminal is as before`() throws {
+            let before = terminal.settings
+            let run = try observe()
+            defer { run.dispose() }
+            target.dispose()
+            #expect(try run.wait(limit: 5).end == .code(0))
+            #expect(terminal.settings == before)
+        }
+
+        @Test func `a full disk ends it, and the terminal is as before`() throws {
+            let before = terminal.settings
+            let run = try Child(
+                ["sh", "-c", "\"$apus\" time --interval 50 -p \(target.pid) > /dev/full; exit $?"], terminal: terminal)
+            defer { run.dispose() }
+            #expect(try run.wait(limit: 5).end == .code(125))
+            #expect(terminal.settings == before)
+        }
+
+        @Test func `space pauses, t shows threads, and letters sort`() throws {
+            let run = try observe()
+            defer { run.dispose() }
+            for (key, order) in [("w", "wall"), ("b", "blocked"), ("r", "runnable"), ("s", "syscalls"), ("p", "pid"), ("c", "cpu")] {
+                terminal.type(key)
+                #expect(eventually { terminal.text.contains("(\(order))") }, "\(key)")
+            }
+            terminal.type("t")
+            #expect(eventually { terminal.text.contains("TID COMMAND") })
+            terminal.type(" ")
+            #expect(eventually { terminal.text.contains("PAUSED") })
+            usleep(150_000)
+            let count = redraws()
+            usleep(300_000)
+            #expect(redraws() == count)
+            terminal.type(" ")
+            #expect(eventually { redraws() > count + 2 })
+        }
+
+        @Test func `no frame is wider or higher than the screen`() throws {
+            let run = try observe("--color", "never")
+            defer { run.dispose() }
+            #expect(eventually { redraws() >= 4 })
+            for frame in terminal.text.split(separator: Self.redraw).dropFirst().dropLast() {
+                // \r\n is one Character.
+                let lines = frame.replacing("\u{1b}[J", with: "").split(separator: "\r\n", omittingEmptySubsequences: false)
+                #expect(lines.count <= 24)
+                for line in lines { #expect(line.count <= 80, "\(line)") }
+            }
+        }
+
+        @Test func `a terminal that is dumb gets plain blocks`() throws {
+            let run = try Child(
+                [Programs.apus, "time", "--interval", "50", "-p", "\(target.pid)"], environment: ["TERM": "dumb"],
+                terminal: terminal)
+            defer { run.dispose() }
+            #expect(eventually { terminal.text.contains("interval 3") || terminal.text.contains("\u{1b}") })
+            #expect(!terminal.text.contains("\u{1b}"))
+        }
+    }
+}
+
+extension String {
+    /// How often another string is in it.
+    fileprivate func components(of other: String) -> Int { max(0, split(separator: other, omittingEmptySubsequences: false).count - 1) }
+}
