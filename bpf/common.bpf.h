@@ -10,9 +10,9 @@
 
 /* include/linux/sched.h. These values have not moved since 5.10. */
 #define TASK_STOPPED_OR_TRACED 0x000c
-#define TASK_DEAD 0x0080
-#define PF_KTHREAD 0x00200000
-#define TS_COMPAT 0x0002
+#define TASK_DEAD	       0x0080
+#define PF_KTHREAD	       0x00200000
+#define TS_COMPAT	       0x0002
 
 /* fs/nsfs: PROC_PID_INIT_INO, the first PID namespace. */
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCU
@@ -32,7 +32,8 @@ static __always_inline long task_state(struct task_struct *task)
 /* Asleep, but still in its run queue (delayed dequeue, since 6.12). */
 static __always_inline bool is_delayed(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->se.sched_delayed) && BPF_CORE_READ(task, se.sched_delayed);
+	return bpf_core_field_exists(task->se.sched_delayed) &&
+	       BPF_CORE_READ(task, se.sched_delayed);
 }
 
 /* The PID of `pid` as the observer's namespace numbers it; 0 where it cannot be seen. */

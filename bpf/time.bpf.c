@@ -87,7 +87,6 @@ struct {
 	__type(value, __u8);
 } targets SEC(".maps");
 
-
 /* ---- Finding a ledger ---- */
 
 static __always_inline __u32 slot_of(struct task_struct *task)
@@ -226,8 +225,14 @@ static __always_inline void find_context(struct time_context *at, struct task_st
 
 static __always_inline __u32 cause_of_descriptor(struct task_struct *task, __u64 number, bool write)
 {
-	enum { S_IFMT = 0170000, S_IFIFO = 0010000, S_IFDIR = 0040000, S_IFBLK = 0060000,
-	       S_IFREG = 0100000, S_IFSOCK = 0140000 };
+	enum {
+		S_IFMT = 0170000,
+		S_IFIFO = 0010000,
+		S_IFDIR = 0040000,
+		S_IFBLK = 0060000,
+		S_IFREG = 0100000,
+		S_IFSOCK = 0140000
+	};
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
 
@@ -353,7 +358,8 @@ static __always_inline __u32 track(struct task_struct *task, __u32 state, __u64 
 	thread->since_ns = now;
 	thread->life = TIME_ALIVE;
 	if (task_storage) {
-		if (bpf_task_storage_get(&slot_of_task, task, &slot, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		if (bpf_task_storage_get(&slot_of_task, task, &slot,
+					 BPF_LOCAL_STORAGE_GET_F_CREATE))
 			return slot;
 	} else {
 		tid = BPF_CORE_READ(task, pid);
@@ -475,20 +481,32 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline void adopt(struct task_struct *child)
 {
-	__u32 slot;
+	__u32 process = bpf_get_current_pid_tgid() >> 32;
+	struct time_thread *thread;
 
-	if (!everything) {
-		if (!current_thread() || (!follow && parent->tgid != child->tgid))
-			return 0;
-	}
-	slot = track(child, TIME_WOKEN, bpf_ktime_get_ns());
-	struct time_thread *thread = thread_in(slot);
+	if (!everything && (!current_thread() || (!follow && (__u32)child->tgid != process)))
+		return;
+	thread = thread_in(track(child, TIME_WOKEN, bpf_ktime_get_ns()));
 	/* It comes to life in the kernel, and leaves its parent's clone() like a system call. */
 	if (thread)
 		thread->at.mode = TIME_SYSTEM;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	adopt(child);
+	return 0;
+}
+
+/* Some microseconds later, still in the parent: a birth that was not told is made good here. */
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(sched_wakeup_new, struct task_struct *child)
+{
+	if (!slot_of(child))
+		adopt(child);
 	return 0;
 }
 
@@ -653,8 +671,16 @@ int BPF_PROG(softirq_exit)
 }
 
 #define INTERRUPT(name, entry, exit)                                                               \
-	SEC("tp_btf/" #entry) int BPF_PROG(entry) { irq_enter(); return 0; }                       \
-	SEC("tp_btf/" #exit) int BPF_PROG(exit) { irq_exit(); return 0; }
+	SEC("tp_btf/" #entry) int BPF_PROG(entry)                                                  \
+	{                                                                                          \
+		irq_enter();                                                                       \
+		return 0;                                                                          \
+	}                                                                                          \
+	SEC("tp_btf/" #exit) int BPF_PROG(exit)                                                    \
+	{                                                                                          \
+		irq_exit();                                                                        \
+		return 0;                                                                          \
+	}
 
 INTERRUPT(device, irq_handler_entry, irq_handler_exit)
 INTERRUPT(timer, local_timer_entry, local_timer_exit)

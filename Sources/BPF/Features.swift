@@ -35,12 +35,15 @@ extension Feature {
         switch self {
         case .tracing: Self.load(BPF_PROG_TYPE_RAW_TRACEPOINT, [.setR0, .exit], rawValue)
         case .btf:
-            access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? nil : BPFError(nil, "read", "/sys/kernel/btf/vmlinux", errno: errno)
+            access("/sys/kernel/btf/vmlinux", R_OK) == 0
+                ? nil : BPFError(nil, "read", "/sys/kernel/btf/vmlinux", errno: errno)
         case .ringBuffer: Self.create(BPF_MAP_TYPE_RINGBUF, key: 0, value: 0, entries: getpagesize())
         case .taskStorage: Self.taskStorage()
-        case .taskIterator: Self.load(BPF_PROG_TYPE_TRACING, [.setR0, .exit], rawValue, attach: BPF_TRACE_ITER, to: "bpf_iter_task")
+        case .taskIterator:
+            Self.load(BPF_PROG_TYPE_TRACING, [.setR0, .exit], rawValue, attach: BPF_TRACE_ITER, to: "bpf_iter_task")
         case .fentry:
-            Self.load(BPF_PROG_TYPE_TRACING, [.setR0, .exit], rawValue, attach: BPF_TRACE_FENTRY, to: "handle_mm_fault")
+            Self.load(
+                BPF_PROG_TYPE_TRACING, [.setR0, .exit], rawValue, attach: BPF_TRACE_FENTRY, to: "handle_mm_fault")
         case .kprobes: Self.probe("kprobe")
         case .uprobes: Self.probe("uprobe")
         case .taskRegisters:
@@ -106,8 +109,9 @@ extension Feature {
     /// Task storage needs types for its values, so that a map alone cannot be tried without BTF; its
     /// helper can: on a kernel without it the verifier names an unknown function.
     private static func taskStorage() -> BPFError? {
-        guard kernelType("bpf_task_storage_get_proto", BTF_KIND_VAR) > 0 || hasFunction("bpf_task_storage_get")
-            || hasFunction("____bpf_task_storage_get") || hasFunction("bpf_task_storage_free")
+        guard
+            kernelType("bpf_task_storage_get_proto", BTF_KIND_VAR) > 0 || hasFunction("bpf_task_storage_get")
+                || hasFunction("____bpf_task_storage_get") || hasFunction("bpf_task_storage_free")
         else { return BPFError(.notSupported, "use", "task storage") }
         return load(
             BPF_PROG_TYPE_TRACING, [.call(BPF_FUNC_get_current_task_btf), .setR0, .exit], "taskStorage",

@@ -55,7 +55,9 @@ public struct Map: ~Copyable {
         let stride = (valueSize + 7) & ~7
         let bytes = try bytes(key, count: stride * Int(libbpf_num_possible_cpus()))
         return bytes.withUnsafeBytes { bytes in
-            Swift.stride(from: 0, to: bytes.count, by: stride).map { bytes.loadUnaligned(fromByteOffset: $0, as: V.self) }
+            Swift.stride(from: 0, to: bytes.count, by: stride).map {
+                bytes.loadUnaligned(fromByteOffset: $0, as: V.self)
+            }
         }
     }
 

@@ -24,7 +24,9 @@ public struct Object: ~Copyable {
             // libbpf asks for a mappable map where the kernel has them (5.5). Constants are frozen.
             let size = Int(bpf_map__value_size(map))
             let access = section == ".rodata" ? PROT_READ : PROT_READ | PROT_WRITE
-            guard let base = mmap(nil, size, access, MAP_SHARED, bpf_map__fd(map), 0), base != MAP_FAILED else { continue }
+            guard let base = mmap(nil, size, access, MAP_SHARED, bpf_map__fd(map), 0), base != MAP_FAILED else {
+                continue
+            }
             sections[section] = UnsafeMutableRawBufferPointer(start: base, count: size)
         }
         self.sections = sections

@@ -61,7 +61,8 @@ public struct RingBuffer: ~Copyable {
                 defer { self.position(of: consumer).pointee.store(position, ordering: .releasing) }
                 if word & Self.discarded == 0 {
                     records += 1
-                    try body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: header + Self.headerSize, count: length)))
+                    try body(
+                        RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: header + Self.headerSize, count: length)))
                 }
             }
         }

@@ -2,8 +2,7 @@
 #include "BPFObjects.h"
 
 // `make bpf` puts the objects beside this file.
-#define OBJECT(name)                                                                               \
-    static const unsigned char name##_bytes[] __attribute__((aligned(8)))
+#define OBJECT(name) static const unsigned char name##_bytes[] __attribute__((aligned(8)))
 
 OBJECT(time) = {
 #embed "time.bpf.o"

@@ -17,7 +17,9 @@ extension Doctor.Examination {
             if !finding.costs.isEmpty { lines.append("        costs: \(finding.costs)") }
             if !finding.remedy.isEmpty { lines.append("        to get it: \(finding.remedy)") }
         }
-        lines += ["", canTime ? " apus time can run." : style.warning(" apus time cannot run: see the lines that cost it.")]
+        lines += [
+            "", canTime ? " apus time can run." : style.warning(" apus time cannot run: see the lines that cost it."),
+        ]
         return lines.joined(separator: "\n") + "\n"
     }
 

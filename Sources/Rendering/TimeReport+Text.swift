@@ -49,7 +49,8 @@ extension TimeReport {
         guard let median = latency.quantile(0.5), let p99 = latency.quantile(0.99) else {
             return " run queue: nobody waited for a CPU"
         }
-        return " run queue: p50 \(Format.duration(median)), p99 \(Format.duration(p99)), max \(Format.duration(latency.max))"
+        return
+            " run queue: p50 \(Format.duration(median)), p99 \(Format.duration(p99)), max \(Format.duration(latency.max))"
     }
 
     // MARK: - Where all the time went
@@ -63,9 +64,12 @@ extension TimeReport {
         for state in [ThreadState.preempted, .woken] {
             rows.append((state == .preempted ? "runnable" : "", state.name, total[state], "33"))
         }
-        let waits = ThreadState.blocked.filter { total[$0] > 0 && $0 != .other }
+        let waits =
+            ThreadState.blocked.filter { total[$0] > 0 && $0 != .other }
             .map { ($0.name, total[$0]) }
-            + total.otherWaits.filter { $0.value > 0 }.map { ($0.key < 0 ? "other" : Ledger.name(ofCall: $0.key), $0.value) }
+            + total.otherWaits.filter { $0.value > 0 }.map {
+                ($0.key < 0 ? "other" : Ledger.name(ofCall: $0.key), $0.value)
+            }
         for (index, wait) in waits.sorted(by: { $0.1 > $1.1 }).enumerated() {
             rows.append((index == 0 ? "blocked" : "", wait.0, wait.1, "34"))
         }
@@ -107,7 +111,9 @@ extension TimeReport {
         let rows =
             options.showsThreads
             ? threads.map { Row(pid: $0.pid, tid: $0.tid, command: $0.command, threads: 1, ledger: $0.ledger) }
-            : processes.map { Row(pid: $0.pid, tid: $0.pid, command: $0.command, threads: $0.threads, ledger: $0.ledger) }
+            : processes.map {
+                Row(pid: $0.pid, tid: $0.pid, command: $0.command, threads: $0.threads, ledger: $0.ledger)
+            }
         func weight(_ ledger: Ledger) -> UInt64 {
             switch options.order {
             case .cpu: ledger.onCPU
@@ -153,7 +159,8 @@ extension TimeReport {
         var lines = [
             " The kernel's accounting of the same threads: \(KernelAccounting.current.name), a tick is \(tick).",
             options.style.dim(
-                "     TID COMMAND        " + ["USER", "UTIME", "SYSTEM", "STIME", "ON CPU", "RUNTIME"]
+                "     TID COMMAND        "
+                    + ["USER", "UTIME", "SYSTEM", "STIME", "ON CPU", "RUNTIME"]
                     .map { $0.aligned(right: 9) }.joined()),
         ]
         func row(_ id: String, _ command: String, _ ledger: Ledger) -> String {
@@ -190,9 +197,12 @@ extension TimeReport {
             ].compactMap { $0 }.joined(separator: ", ")
             let isSampled = observer.timedRuns < observer.runCount
             lines.append(" observing cost \(isSampled ? "about " : "")\(Format.duration(ns)) in \(runs) program runs")
-            lines.append("   \(each)\(isSampled ? " (from \(Format.count(observer.timedRuns)) runs that were timed)" : "")")
+            lines.append(
+                "   \(each)\(isSampled ? " (from \(Format.count(observer.timedRuns)) runs that were timed)" : "")")
         } else {
-            lines.append(" observing cost \(runs) program runs, not timed: \(observer.untimedReason ?? "none fell in a timed span")")
+            lines.append(
+                " observing cost \(runs) program runs, not timed: \(observer.untimedReason ?? "none fell in a timed span")"
+            )
         }
         lines.append(
             "   Apus itself: CPU \(Format.duration(observer.cpuNanoseconds)), memory \(Format.bytes(observer.maxResidentBytes)),"

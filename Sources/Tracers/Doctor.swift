@@ -32,7 +32,8 @@ public enum Doctor {
     public static func examine() -> Examination {
         var findings = [
             Finding(
-                id: "kernel", subject: "kernel", verdict: .yes, detail: "\(Host.kernel) \(Host.architecture)", costs: "",
+                id: "kernel", subject: "kernel", verdict: .yes, detail: "\(Host.kernel) \(Host.architecture)",
+                costs: "",
                 remedy: "")
         ]
         func add(
@@ -114,9 +115,11 @@ public enum Doctor {
                 id: "lockdown", subject: "kernel lockdown",
                 verdict: lockdown == nil ? .unknown : lockdown == "none" ? .no : .yes,
                 detail: lockdown ?? "securityfs is not mounted",
-                costs: lockdown == nil || lockdown == "none" ? "" : "fentry, kprobes, reading kernel memory (confidentiality)",
+                costs: lockdown == nil || lockdown == "none"
+                    ? "" : "fentry, kprobes, reading kernel memory (confidentiality)",
                 remedy: lockdown == nil
-                    ? "mount -t securityfs securityfs /sys/kernel/security" : lockdown == "none" ? "" : "boot with lockdown=none"))
+                    ? "mount -t securityfs securityfs /sys/kernel/security"
+                    : lockdown == "none" ? "" : "boot with lockdown=none"))
         let modules = access("/proc/modules", F_OK) == 0
         findings.append(
             Finding(

@@ -16,7 +16,8 @@ struct DoctorCommand: ParsableCommand {
         let output = try outputOptions.open(besideProgram: false)
         let examination = Doctor.examine()
         try output.write(
-            outputOptions.json ? examination.json : Array(examination.text(style: outputOptions.style(for: output)).utf8))
+            outputOptions.json
+                ? examination.json : Array(examination.text(style: outputOptions.style(for: output)).utf8))
         try output.finish()
         if !examination.canTime { throw ExitCode(1) }
     }

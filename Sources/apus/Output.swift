@@ -59,7 +59,9 @@ struct OutputOptions: ParsableArguments {
     @Flag(help: "Write JSON: one object, or one object a line where there are several.")
     var json = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Write the results to FILE; `-` is standard output.", valueName: "file"))
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("Write the results to FILE; `-` is standard output.", valueName: "file")
+    )
     var output: String?
 
     enum Color: String, ExpressibleByArgument, CaseIterable { case auto, always, never }

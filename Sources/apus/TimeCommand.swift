@@ -9,7 +9,8 @@ struct TimeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "time",
         abstract: "Say where every nanosecond of a program's threads went.",
-        usage: "apus time [options] [--] program [args …]\n       apus time [options] -p PID … [--] [program args …]\n       apus time [options] -a [--] [program args …]",
+        usage:
+            "apus time [options] [--] program [args …]\n       apus time [options] -p PID … [--] [program args …]\n       apus time [options] -a [--] [program args …]",
         discussion: """
             Each thread is in exactly one state at any moment: on a CPU in user mode, in the kernel, \
             in a page fault or interrupted; runnable, after it was preempted or woken; or blocked, by \
@@ -57,7 +58,9 @@ struct TimeCommand: ParsableCommand {
 
     @OptionGroup var outputOptions: OutputOptions
 
-    @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The program to run, and its arguments.", valueName: "program"))
+    @Argument(
+        parsing: .captureForPassthrough,
+        help: ArgumentHelp("The program to run, and its arguments.", valueName: "program"))
     var command: [String] = []
 
     private var program: [String] { command.first == "--" ? Array(command.dropFirst()) : command }

@@ -75,7 +75,8 @@ struct TimePrinter {
         } else if terminal != nil {
             try draw()
         } else if let last {
-            try output.write(last.text(title: "\(title): interval \(count), \(Format.duration(last.elapsed))", textOptions) + "\n")
+            try output.write(
+                last.text(title: "\(title): interval \(count), \(Format.duration(last.elapsed))", textOptions) + "\n")
         }
     }
 

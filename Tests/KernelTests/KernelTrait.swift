@@ -3,6 +3,14 @@ import BPF
 import Glibc
 import Testing
 
+/// Everything that asks the kernel, one test after the other: they measure, and one attaching its
+/// programs disturbs another's.
+@Suite(.serialized)
+enum KernelTests {
+    /// In a guest, whose CPU is emulated: everything takes longer.
+    static let isGuest = getenv("APUS_GUEST") != nil
+}
+
 /// Skips a test on a kernel, or for a user, that lacks a feature, naming it. Where the kernel is
 /// required (`APUS_REQUIRE_KERNEL=1`, as in CI) what every supported kernel has may not be missing.
 struct Needs: SuiteTrait, TestTrait, TestScoping {
@@ -31,6 +39,10 @@ struct Needs: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == Needs {
-    static func needs(_ features: Feature...) -> Needs { Needs(features: features, isOptional: false) }
-    static func needsOptional(_ features: Feature...) -> Needs { Needs(features: features, isOptional: true) }
+    static func needs(_ features: Feature...) -> Needs {
+        Needs(features: features, isOptional: false)
+    }
+    static func needsOptional(_ features: Feature...) -> Needs {
+        Needs(features: features, isOptional: true)
+    }
 }

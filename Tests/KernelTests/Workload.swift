@@ -13,7 +13,9 @@ struct ObservedWorkload {
     let pid: UInt32
 
     /// A figure that the workload measured itself.
-    func truth(_ key: String) throws -> Double { try #require(truth[key] as? NSNumber, "no \(key) in \(truth)").doubleValue }
+    func truth(_ key: String) throws -> Double {
+        try #require(truth[key] as? NSNumber, "no \(key) in \(truth)").doubleValue
+    }
 
     /// The ledger of the process that was launched.
     func process() throws -> ProcessLedger { try #require(report.processes.first { $0.pid == pid }) }
@@ -22,12 +24,15 @@ struct ObservedWorkload {
     init(_ arguments: String..., configure: (inout TimeTracer.Options) -> Void = { _ in }) throws {
         var options = TimeTracer.Options(target: .launched)
         configure(&options)
-        let output = FileManager.default.temporaryDirectory.appendingPathComponent("apus-\(UUID().uuidString)").path
+        let output = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "apus-\(UUID().uuidString)"
+        ).path
         defer { unlink(output) }
         let signals = try Signals([SIGUSR2])
         // A shell only to redirect: exec keeps the PID, and the ledger begins anew in no way.
         let process = try LaunchedProcess(
-            ["/bin/sh", "-c", "exec \"$0\" \"$@\" > \(output)", Self.program] + arguments, unblocking: signals)
+            ["/bin/sh", "-c", "exec \"$0\" \"$@\" > \(output)", Self.program] + arguments,
+            unblocking: signals)
         var tracer = try TimeTracer.start(options)
         try tracer.expect(process.pid)
         try process.start()
@@ -57,11 +62,16 @@ func expectBalanced(_ report: TimeReport, sourceLocation: SourceLocation = #_sou
         #expect(thread.ledger.wall == thread.end - thread.first, sourceLocation: sourceLocation)
         // A state that went below zero would wrap around.
         for state in ThreadState.allCases {
-            #expect(thread.ledger[state] <= thread.ledger.wall, "\(state) of \(thread)", sourceLocation: sourceLocation)
+            #expect(
+                thread.ledger[state] <= thread.ledger.wall, "\(state) of \(thread)",
+                sourceLocation: sourceLocation)
         }
     }
-    #expect(report.completeness.isExact, "\(report.completeness.reasons)", sourceLocation: sourceLocation)
-    #expect(report.total.wall == report.threads.reduce(0) { $0 + $1.ledger.wall }, sourceLocation: sourceLocation)
+    #expect(
+        report.completeness.isExact, "\(report.completeness.reasons)", sourceLocation: sourceLocation)
+    #expect(
+        report.total.wall == report.threads.reduce(0) { $0 + $1.ledger.wall },
+        sourceLocation: sourceLocation)
 }
 
 /// One value is another within a fraction of it, or within an absolute margin.

@@ -94,7 +94,9 @@ struct LaunchedProcessTests {
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
-    @Test(arguments: [("exit 0", LaunchedProcess.Exit.code(0)), ("exit 7", .code(7)), ("kill -TERM $$", .signal(SIGTERM))])
+    @Test(arguments: [
+        ("exit 0", LaunchedProcess.Exit.code(0)), ("exit 7", .code(7)), ("kill -TERM $$", .signal(SIGTERM)),
+    ])
     func `its end is told`(script: String, end: LaunchedProcess.Exit) throws {
         let process = try LaunchedProcess(["sh", "-c", script], unblocking: Signals([SIGUSR2]))
         try process.start()

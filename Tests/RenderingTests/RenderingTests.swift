@@ -37,7 +37,10 @@ struct HostileTextTests {
 
     @Test func `nothing that a terminal acts on is left`() {
         let safe = Self.hostile.escapedForTerminal
-        #expect(safe.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) && $0.value != 0x202e })
+        #expect(
+            safe.unicodeScalars.allSatisfy {
+                $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) && $0.value != 0x202e
+            })
         #expect(safe.hasPrefix("\\x1b[31mred\\x07\\x0d\\x0a\\x9b2J\\u{202e}gpj"))
         #expect(safe.hasSuffix("é鳥"))
     }

@@ -25,7 +25,8 @@ struct LayoutTests {
 
     @Test func `states have the kernel's numbers`() {
         let pairs: [(ThreadState, time_state)] = [
-            (.user, TIME_USER), (.system, TIME_SYSTEM), (.fault, TIME_FAULT), (.irq, TIME_IRQ), (.softirq, TIME_SOFTIRQ),
+            (.user, TIME_USER), (.system, TIME_SYSTEM), (.fault, TIME_FAULT), (.irq, TIME_IRQ),
+            (.softirq, TIME_SOFTIRQ),
             (.preempted, TIME_PREEMPTED), (.woken, TIME_WOKEN), (.unattributed, TIME_UNATTRIBUTED),
             (.futex, TIME_BLOCKED_FUTEX), (.pipeRead, TIME_BLOCKED_PIPE_READ), (.pipeWrite, TIME_BLOCKED_PIPE_WRITE),
             (.socket, TIME_BLOCKED_SOCKET), (.poll, TIME_BLOCKED_POLL), (.sleep, TIME_BLOCKED_SLEEP),
@@ -77,10 +78,13 @@ struct LedgerArithmeticTests {
     }
 
     /// cputime_adjust(), kernel/sched/cputime.c: stime = stime * rtime / (stime + utime), utime = rtime - stime.
-    @Test(arguments: [
-        (3, 1, 400, 300, 100), (0, 0, 500, 500, 0), (5, 0, 500, 500, 0), (0, 5, 500, 0, 500), (1, 2, 10, 4, 6),
-    ] as [(UInt64, UInt64, UInt64, UInt64, UInt64)])
-    func `the kernel's reported split follows from its ticks`(u: UInt64, s: UInt64, r: UInt64, user: UInt64, system: UInt64) {
+    @Test(
+        arguments: [
+            (3, 1, 400, 300, 100), (0, 0, 500, 500, 0), (5, 0, 500, 500, 0), (0, 5, 500, 0, 500), (1, 2, 10, 4, 6),
+        ] as [(UInt64, UInt64, UInt64, UInt64, UInt64)])
+    func `the kernel's reported split follows from its ticks`(
+        u: UInt64, s: UInt64, r: UInt64, user: UInt64, system: UInt64
+    ) {
         var times = KernelTimes()
         (times.user, times.system, times.runtime) = (u, s, r)
         #expect(times.adjusted.user == user)
@@ -141,7 +145,9 @@ struct LatencyHistogramTests {
 }
 
 struct TimeReportTests {
-    static func thread(_ pid: UInt32, _ tid: UInt32, first: UInt64, end: UInt64, alive: Bool = true, start: UInt64 = 1) -> ThreadLedger {
+    static func thread(_ pid: UInt32, _ tid: UInt32, first: UInt64, end: UInt64, alive: Bool = true, start: UInt64 = 1)
+        -> ThreadLedger
+    {
         var ledger = Ledger()
         ledger.wall = end - first
         ledger[.user] = end - first
@@ -152,7 +158,8 @@ struct TimeReportTests {
 
     static func report(_ threads: [ThreadLedger]) -> TimeReport {
         TimeReport(
-            threads: threads, measuresFaults: false, faultsReason: "", completeness: Completeness(), observer: ObserverCost())
+            threads: threads, measuresFaults: false, faultsReason: "", completeness: Completeness(),
+            observer: ObserverCost())
     }
 
     @Test func `threads are summed to processes, a number that came again kept apart`() {
@@ -169,7 +176,9 @@ struct TimeReportTests {
     }
 
     @Test func `an interval holds what is new, and each thread's end once`() {
-        let before = Self.report([Self.thread(1, 1, first: 0, end: 10), Self.thread(2, 2, first: 0, end: 5, alive: false)])
+        let before = Self.report([
+            Self.thread(1, 1, first: 0, end: 10), Self.thread(2, 2, first: 0, end: 5, alive: false),
+        ])
         let after = Self.report([
             Self.thread(1, 1, first: 0, end: 25), Self.thread(2, 2, first: 0, end: 5, alive: false),
             Self.thread(3, 3, first: 12, end: 20, alive: false),

@@ -22,7 +22,7 @@ struct apus_launch {
 /// Forks a child that will execute `arguments` (as execvp does) with signal mask `mask`.
 /// 0, or an error number.
 int apus_fork(struct apus_launch *_Nonnull launch, char *_Nullable const *_Nonnull arguments,
-                const sigset_t *_Nonnull mask);
+              const sigset_t *_Nonnull mask);
 
 int apus_pidfd_open(pid_t pid);
 int apus_perf_event_open(const struct perf_event_attr *_Nonnull attributes, pid_t pid, int cpu);

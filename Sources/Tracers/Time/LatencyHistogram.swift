@@ -57,7 +57,9 @@ public struct LatencyHistogram: Sendable, Equatable {
         var difference = self
         difference.merge(earlier) { $0 - $1 }
         difference.buckets.removeAll { $0.count == 0 }
-        if max == earlier.max { difference.max = difference.buckets.last.map { min(Self.middle(of: $0.index), max) } ?? 0 }
+        if max == earlier.max {
+            difference.max = difference.buckets.last.map { min(Self.middle(of: $0.index), max) } ?? 0
+        }
         return difference
     }
 

@@ -56,9 +56,11 @@ public struct Ledger: Sendable {
     /// lacks in one state is taken from its largest, so that it balances and no time is negative.
     private mutating func settle() {
         for state in ThreadState.allCases where Int64(bitPattern: self[state]) < 0 {
-            guard let largest = ThreadState.allCases.max(by: {
-                Int64(bitPattern: self[$0]) < Int64(bitPattern: self[$1])
-            }) else { return }
+            guard
+                let largest = ThreadState.allCases.max(by: {
+                    Int64(bitPattern: self[$0]) < Int64(bitPattern: self[$1])
+                })
+            else { return }
             self[largest] &+= self[state]
             self[state] = 0
         }

@@ -66,6 +66,8 @@ public struct TimeTracer: ~Copyable {
 
     private var finished: [ThreadLedger] = []
     private var unreadable: UInt64 = 0
+    private var vanished = 0
+    private var launchedPID: UInt32?
 
     /// Readable when threads have ended: time for ``collect()``.
     public var descriptor: Int32 { ended.descriptor }
@@ -209,7 +211,8 @@ public struct TimeTracer: ~Copyable {
     }
 
     /// Announces the PID of a launched program: its ledger begins when it executes.
-    public borrowing func expect(_ pid: Int32) throws(TracerError) {
+    public mutating func expect(_ pid: Int32) throws(TracerError) {
+        launchedPID = UInt32(pid)
         do { try object.set("launched_pid", to: UInt32(pid)) } catch { throw .bpf(error) }
     }
 
@@ -235,18 +238,38 @@ public struct TimeTracer: ~Copyable {
     /// Everything so far: threads that ended, and those that live up to this moment, with the
     /// interval that is open charged to the state that they are in.
     public mutating func report() throws(TracerError) -> TimeReport {
+        let begin = Clock.monotonic
         let alive = try living()
         try collect()
+        let lost = takeVanished(alive: Set(alive), before: begin)
         var all = finished
         let over = Set(finished.lazy.map { SeenThread(tid: $0.tid, first: $0.first) })
         for slot in alive {
-            guard let thread = read(slot) else { continue }
+            guard let thread = read(slot) else {
+                unreadable += 1
+                continue
+            }
             // It ended, and was collected, since the kernel listed it.
             if !over.contains(SeenThread(tid: thread.tid, first: thread.first)) { all.append(thread) }
         }
         return TimeReport(
             threads: all, measuresFaults: faultsReason == nil, faultsReason: faultsReason,
-            completeness: try completeness(), observer: try cost())
+            completeness: try completeness(vanished: lost, threads: all), observer: try cost())
+    }
+
+    /// Ledgers that are open although their threads are gone: the kernel did not tell of their end.
+    /// They are closed at their last event, and counted.
+    private mutating func takeVanished(alive: Set<UInt32>, before begin: UInt64) -> Int {
+        for slot in 1..<UInt32(threads.count) where !alive.contains(slot) {
+            let isOpen = threads.withValue(Int(slot)) {
+                $0.pointee.life == TIME_ALIVE.rawValue && $0.pointee.first_ns < begin
+            }
+            guard isOpen else { continue }
+            threads.withValue(Int(slot)) { $0.pointee.life = TIME_ENDED.rawValue }
+            if let thread = read(slot) { finished.append(thread) }
+            vanished += 1
+        }
+        return vanished
     }
 
     private struct SeenThread: Hashable {
@@ -258,7 +281,9 @@ public struct TimeTracer: ~Copyable {
     private borrowing func living() throws(TracerError) -> [UInt32] {
         do {
             return try visitor.iterate().withUnsafeBytes { bytes in
-                stride(from: 0, to: bytes.count - 3, by: 4).map { bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self) }
+                stride(from: 0, to: bytes.count - 3, by: 4).map {
+                    bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self)
+                }
             }
         } catch {
             throw .bpf(error)
@@ -277,7 +302,8 @@ public struct TimeTracer: ~Copyable {
         }
     }
 
-    private borrowing func completeness() throws(TracerError) -> Completeness {
+    private borrowing func completeness(vanished: Int, threads all: [ThreadLedger]) throws(TracerError) -> Completeness
+    {
         var completeness = Completeness()
         do throws(BPFError) {
             let untracked = try object.value(of: "untracked_threads", as: UInt64.self)
@@ -286,13 +312,18 @@ public struct TimeTracer: ~Copyable {
                     "\(untracked) threads found no free ledger (room for \(threads.count - 1): see --max-threads)")
             }
             if unreadable > 0 { completeness.reasons.append("\(unreadable) ledgers could not be read") }
+            if vanished > 0 { completeness.reasons.append("the kernel did not tell of the end of \(vanished) threads") }
+            if let launchedPID, !all.contains(where: { $0.pid == launchedPID }) {
+                completeness.reasons.append(
+                    "the kernel did not tell that the program was executed: it was not observed")
+            }
             let missed = try object.value(of: "missed_switches", as: UInt64.self)
             if missed > 0 {
                 completeness.reasons.append(
                     "the kernel did not tell of \(missed) switches, as happens when another tracer comes or goes: "
                         + "their time is unattributed")
             }
-            completeness.lostEvents = untracked + unreadable + missed
+            completeness.lostEvents = untracked + unreadable + missed + UInt64(vanished)
             completeness.missedRuns = try object.statistics().reduce(0) { $0 + $1.missedRuns }
         } catch {
             throw .bpf(error)
@@ -318,7 +349,9 @@ public struct TimeTracer: ~Copyable {
         } catch {
             throw .bpf(error)
         }
-        let timed = all.reduce(into: (runs: UInt64(0), ns: UInt64(0))) { $0 = ($0.runs + $1.runCount, $0.ns + $1.runNanoseconds) }
+        let timed = all.reduce(into: (runs: UInt64(0), ns: UInt64(0))) {
+            $0 = ($0.runs + $1.runCount, $0.ns + $1.runNanoseconds)
+        }
         cost.timedRuns = costTiming == .exact ? max(timed.runs, cost.runCount) : min(timed.runs, cost.runCount)
         if timed.runs > 0 {
             cost.runNanoseconds =
