@@ -132,15 +132,51 @@ static __always_inline struct time_thread *current_thread(void)
 
 /* ---- Charging time ---- */
 
-static __always_inline __u64 charge(struct time_thread *thread, __u64 now)
+/* A moment of a thread: the time, and what interrupts had taken from it by then. */
+struct instant {
+	__u64 now;
+	__u64 stolen;
+};
+
+static __always_inline __u64 stolen_from(struct time_thread *thread)
 {
-	__u64 stolen = thread->ns[TIME_IRQ] + thread->ns[TIME_SOFTIRQ];
-	__u64 ns = now - thread->since_ns - (stolen - thread->stolen_ns);
+	return thread->ns[TIME_IRQ] + thread->ns[TIME_SOFTIRQ];
+}
+
+/*
+ * Now, for a thread in whose midst an interrupt can strike: one between the two
+ * readings would be taken off the state before it, to which it does not belong.
+ */
+static __always_inline struct instant instant(struct time_thread *thread)
+{
+	struct instant at = {.stolen = stolen_from(thread)};
+
+	barrier();
+	at.now = bpf_ktime_get_ns();
+	barrier();
+	/* Twice within 100 ns they do not come. */
+	if (at.stolen != stolen_from(thread)) {
+		at.stolen = stolen_from(thread);
+		barrier();
+		at.now = bpf_ktime_get_ns();
+	}
+	return at;
+}
+
+static __always_inline __u64 charge_until(struct time_thread *thread, struct instant at)
+{
+	__u64 ns = at.now - thread->since_ns - (at.stolen - thread->stolen_ns);
 
 	thread->ns[thread->state & (TIME_STATE_SLOTS - 1)] += ns;
-	thread->since_ns = now;
-	thread->stolen_ns = stolen;
+	thread->since_ns = at.now;
+	thread->stolen_ns = at.stolen;
 	return ns;
+}
+
+/* For a thread that no interrupt strikes: off the CPU, or with interrupts off. */
+static __always_inline __u64 charge(struct time_thread *thread, __u64 now)
+{
+	return charge_until(thread, (struct instant){.now = now, .stolen = stolen_from(thread)});
 }
 
 /* Ends a wait: charges it, to the system call by number if it has no cause of its own. */
@@ -258,21 +294,21 @@ static __always_inline __u32 cause_of_descriptor(struct task_struct *task, __u64
  * attaches to the same tracepoint or goes. A ledger knows: the thread cannot be
  * in the state that it is in. What it did since is unattributed, not a guess.
  */
-static __always_inline void miss_switch(struct time_thread *thread, __u64 now)
+static __always_inline void miss_switch(struct time_thread *thread, struct instant at)
 {
 	thread->state = TIME_UNATTRIBUTED;
-	charge(thread, now);
+	charge_until(thread, at);
 	__sync_fetch_and_add(&missed_switches, 1);
 }
 
 /* For an event of a thread that is on a CPU: what was it doing until now? */
-static __always_inline void settle(struct time_thread *thread, __u32 mode, __u64 now)
+static __always_inline void settle(struct time_thread *thread, __u32 mode, struct instant at)
 {
 	if (thread->state <= TIME_FAULT)
 		return;
 	/* A first event tells what a thread did since it was found. */
 	if (thread->state != TIME_UNATTRIBUTED)
-		miss_switch(thread, now);
+		miss_switch(thread, at);
 	thread->state = mode;
 }
 
@@ -344,10 +380,8 @@ static __always_inline __u32 track(struct task_struct *task, __u32 state, __u64 
 	struct time_thread *thread;
 	__u32 slot = 0, tid;
 
-	if (bpf_map_pop_elem(&free_slots, &slot) || !(thread = thread_in(slot))) {
-		__sync_fetch_and_add(&untracked_threads, 1);
+	if (bpf_map_pop_elem(&free_slots, &slot) || !(thread = thread_in(slot)))
 		return 0;
-	}
 	thread->state = state;
 	thread->at.mode = state;
 	thread->at.syscall = TIME_NO_SYSCALL;
@@ -366,7 +400,6 @@ static __always_inline __u32 track(struct task_struct *task, __u32 state, __u64 
 		if (!bpf_map_update_elem(&slot_of_tid, &tid, &slot, BPF_ANY))
 			return slot;
 	}
-	__sync_fetch_and_add(&untracked_threads, 1);
 	thread->life = TIME_FREE;
 	bpf_map_push_elem(&free_slots, &slot, 0);
 	return 0;
@@ -398,7 +431,7 @@ static __always_inline void leave_cpu(struct time_thread *thread, struct task_st
 
 	if (thread->state > TIME_FAULT) {
 		find_context(&thread->at, task);
-		settle(thread, thread->at.mode, now);
+		settle(thread, thread->at.mode, (struct instant){now, stolen_from(thread)});
 	}
 	charge(thread, now);
 	if (state & TASK_DEAD) {
@@ -431,7 +464,7 @@ static __always_inline void enter_cpu(struct time_thread *thread, struct task_st
 	case TIME_USER:
 	case TIME_SYSTEM:
 	case TIME_FAULT:
-		miss_switch(thread, now);
+		miss_switch(thread, (struct instant){now, stolen_from(thread)});
 		find_context(&thread->at, task);
 		break;
 	default:
@@ -481,17 +514,19 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	return 0;
 }
 
-static __always_inline void adopt(struct task_struct *child)
+/* Follows a child of the target. False: there is no room for it. */
+static __always_inline bool adopt(struct task_struct *child)
 {
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
 	struct time_thread *thread;
 
 	if (!everything && (!current_thread() || (!follow && (__u32)child->tgid != process)))
-		return;
+		return true;
 	thread = thread_in(track(child, TIME_WOKEN, bpf_ktime_get_ns()));
 	/* It comes to life in the kernel, and leaves its parent's clone() like a system call. */
 	if (thread)
 		thread->at.mode = TIME_SYSTEM;
+	return thread;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -505,8 +540,8 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(sched_wakeup_new, struct task_struct *child)
 {
-	if (!slot_of(child))
-		adopt(child);
+	if (!slot_of(child) && !adopt(child))
+		__sync_fetch_and_add(&untracked_threads, 1);
 	return 0;
 }
 
@@ -530,7 +565,8 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid)
 	if (!launched_pid || observed_pid(task) != launched_pid)
 		return 0;
 	launched_pid = 0;
-	track(task, TIME_SYSTEM, bpf_ktime_get_ns());
+	if (!track(task, TIME_SYSTEM, bpf_ktime_get_ns()))
+		__sync_fetch_and_add(&untracked_threads, 1);
 	return 0;
 }
 
@@ -550,13 +586,13 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *registers, long number)
 {
 	struct time_thread *thread = current_thread();
-	__u64 now;
+	struct instant at;
 
 	if (!thread)
 		return 0;
-	now = bpf_ktime_get_ns();
-	settle(thread, TIME_USER, now);
-	charge(thread, now);
+	at = instant(thread);
+	settle(thread, TIME_USER, at);
+	charge_until(thread, at);
 	thread->state = TIME_SYSTEM;
 	thread->at.syscall = number;
 	thread->at.argument = registers->di;
@@ -568,13 +604,13 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit)
 {
 	struct time_thread *thread = current_thread();
-	__u64 now;
+	struct instant at;
 
 	if (!thread)
 		return 0;
-	now = bpf_ktime_get_ns();
-	settle(thread, TIME_SYSTEM, now);
-	charge(thread, now);
+	at = instant(thread);
+	settle(thread, TIME_SYSTEM, at);
+	charge_until(thread, at);
 	thread->state = TIME_USER;
 	thread->at.syscall = TIME_NO_SYSCALL;
 	return 0;
@@ -587,7 +623,7 @@ int BPF_PROG(fault_enter)
 
 	if (!thread || thread->state > TIME_SYSTEM)
 		return 0;
-	charge(thread, bpf_ktime_get_ns());
+	charge_until(thread, instant(thread));
 	thread->faulted = thread->state;
 	thread->state = TIME_FAULT;
 	return 0;
@@ -600,7 +636,7 @@ int BPF_PROG(fault_exit)
 
 	if (!thread || thread->state != TIME_FAULT)
 		return 0;
-	charge(thread, bpf_ktime_get_ns());
+	charge_until(thread, instant(thread));
 	thread->state = thread->faulted;
 	return 0;
 }
@@ -620,7 +656,7 @@ static __always_inline struct time_thread *interrupted_thread(void)
 			find_context(&thread->at, bpf_get_current_task_btf());
 		else
 			find_context(&thread->at, (struct task_struct *)bpf_get_current_task());
-		settle(thread, thread->at.mode, bpf_ktime_get_ns());
+		settle(thread, thread->at.mode, instant(thread));
 	}
 	return thread;
 }
@@ -714,8 +750,7 @@ int visit(struct bpf_iter__task *context)
 		if (!everything && !bpf_map_lookup_elem(&targets, &pid))
 			return 0;
 		slot = track(task, TIME_UNATTRIBUTED, bpf_ktime_get_ns());
-		if (slot)
-			__sync_fetch_and_add(&found_threads, 1);
+		__sync_fetch_and_add(slot ? &found_threads : &untracked_threads, 1);
 	}
 	thread = thread_in(slot);
 	if (!thread)

@@ -132,11 +132,9 @@ extension KernelTests {
                 process.waitUntilExit()
             }
             usleep(200_000)
-            let children = try String(
-                contentsOfFile:
-                    "/proc/\(process.processIdentifier)/task/\(process.processIdentifier)/children",
-                encoding: .utf8)
-            let inner = try #require(Int32(children.split(separator: " ").first ?? ""))
+            let parent = process.processIdentifier
+            let all = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }
+            let inner = try #require(all.first { Procfs.field("PPid", of: $0) == "\(parent)" })
             let report = try Self.observe(inner, milliseconds: 50)
             #expect(report.threads.map(\.pid) == [UInt32(inner)])
             #expect(report.total[.sleep] == report.total.wall)

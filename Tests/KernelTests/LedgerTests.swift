@@ -28,9 +28,12 @@ extension KernelTests {
                 expectClose(
                     section[.system] + section[.fault], system, within: 0.05, or: 0.05 * system + disturbed,
                     "system")
-                expectClose(
-                    section[.user], user, within: 0.05,
-                    or: 0.05 * user + disturbed + (try run.truth("gap_ns")), "user")
+                // On an emulated CPU the way into the kernel and out of it takes long, and is user time.
+                if !KernelTests.isGuest {
+                    expectClose(
+                        section[.user], user, within: 0.05,
+                        or: 0.05 * user + disturbed + (try run.truth("gap_ns")), "user")
+                }
                 #expect(section.syscalls >= UInt64(try run.truth("syscalls")))
                 return
             }
@@ -81,7 +84,10 @@ extension KernelTests {
             let run = try ObservedWorkload("stopped", "50")
             expectBalanced(run.report)
             let child = try #require(run.report.processes.first { $0.parentPID == run.pid }).ledger
-            expectClose(child[.stopped], try run.truth("blocked_stopped_ns"), within: 0.03, or: 1_000_000)
+            // The parent's figure includes what passed until the child ran again.
+            let truth = try run.truth("blocked_stopped_ns")
+            #expect(Double(child[.stopped]) <= truth * 1.02 + 500_000)
+            #expect(Double(child[.stopped] + child.runnable) >= truth * 0.97 - 1_000_000)
         }
 
         @Test func `preempted time is runnable time, apart from woken time`() throws {

@@ -106,7 +106,7 @@ int user(void *context)
 	return count(5);
 }
 
-SEC("fentry/__x64_sys_getpgrp")
+SEC("fentry/__x64_sys_getpgid")
 int BPF_PROG(function_entry)
 {
 	return count(6);
