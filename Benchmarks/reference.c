@@ -85,9 +85,9 @@ int main(int argc, char **argv) {
     if (handle < 0 || bpf_map_update_elem(threads, &handle, &first, BPF_ANY))
         err(1, "marking the target");
     // A link without an owner: it goes with this process.
-    bpf_object__for_each_program(program, object)
-        if (bpf_program__autoload(program) && !bpf_program__attach(program))
-            err(1, "attach %s", bpf_program__name(program));
+    bpf_object__for_each_program(program, object) if (bpf_program__autoload(program) &&
+                                                      !bpf_program__attach(program))
+        err(1, "attach %s", bpf_program__name(program));
     if (write(start, "", 1) != 1 || waitpid(pid, &status, 0) != pid)
         err(1, "running %s", argv[3]);
 
@@ -99,7 +99,7 @@ int main(int argc, char **argv) {
     fprintf(stderr,
             "{\"user_ns\":%lu,\"system_ns\":%lu,\"blocked_ns\":%lu,\"runnable_ns\":%lu,"
             "\"syscalls\":%lu,\"switches\":%lu}\n",
-            total.ns[USER], total.ns[SYSTEM], total.ns[BLOCKED], total.ns[RUNNABLE],
-            total.syscalls, total.switches);
+            total.ns[USER], total.ns[SYSTEM], total.ns[BLOCKED], total.ns[RUNNABLE], total.syscalls,
+            total.switches);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

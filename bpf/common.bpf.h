@@ -20,13 +20,27 @@
 /* The PID namespace whose numbers the user knows; 0 would match nothing. */
 const volatile __u32 observer_pid_namespace = INITIAL_PID_NAMESPACE;
 
+/*
+ * A masked index that the verifier sees masked: the compiler may know better
+ * that no mask is needed, and leave it out.
+ */
+#define bounded(index, size)                                                                       \
+	({                                                                                         \
+		__u64 bounded_index = (index);                                                     \
+		asm volatile("%0 &= %1" : "+r"(bounded_index) : "i"((size)-1));                    \
+		bounded_index;                                                                     \
+	})
+
+/* Without the old value, which needs an instruction of 5.12. */
+#define increment(counter) ((void)__atomic_fetch_add(&(counter), 1, __ATOMIC_RELAXED))
+
 static __always_inline long task_state(struct task_struct *task)
 {
 	struct task_struct___before_5_14 *old = (void *)task;
 
 	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
-	return BPF_CORE_READ(old, state);
+		return task->__state;
+	return old->state;
 }
 
 /* Asleep, but still in its run queue (delayed dequeue, since 6.12). */

@@ -114,7 +114,7 @@ static __always_inline struct time_thread *thread_of(struct task_struct *task)
 
 static __always_inline void count_run(void)
 {
-	runs[bpf_get_smp_processor_id() & (TIME_CPUS - 1)][0]++;
+	runs[bounded(bpf_get_smp_processor_id(), TIME_CPUS)][0]++;
 }
 
 /* 5.10 has no typed pointer to the current task. */
@@ -167,7 +167,7 @@ static __always_inline __u64 charge_until(struct time_thread *thread, struct ins
 {
 	__u64 ns = at.now - thread->since_ns - (at.stolen - thread->stolen_ns);
 
-	thread->ns[thread->state & (TIME_STATE_SLOTS - 1)] += ns;
+	thread->ns[bounded(thread->state, TIME_STATE_SLOTS)] += ns;
 	thread->since_ns = at.now;
 	thread->stolen_ns = at.stolen;
 	return ns;
@@ -185,7 +185,7 @@ static __always_inline void charge_wait(struct time_thread *thread, __u64 now)
 	__u64 ns = charge(thread, now);
 
 	if (thread->state == TIME_BLOCKED_OTHER)
-		thread->others[thread->other & (TIME_OTHER_SLOTS - 1)].ns += ns;
+		thread->others[bounded(thread->other, TIME_OTHER_SLOTS)].ns += ns;
 }
 
 static __always_inline __u32 other_slot(struct time_thread *thread, __s32 syscall)
@@ -228,7 +228,7 @@ static __always_inline void count_latency(struct time_thread *thread, __u64 ns)
 	}
 	octave += rest >> 1;
 	bucket = octave < 2 ? value : (octave - 1) * 4 + ((value >> (octave - 2)) & 3);
-	thread->latency[bucket & (TIME_LATENCY_BUCKETS - 1)]++;
+	thread->latency[bounded(bucket, TIME_LATENCY_BUCKETS)]++;
 	if (ns > thread->latency_max_ns)
 		thread->latency_max_ns = ns;
 }
@@ -269,12 +269,13 @@ static __always_inline __u32 cause_of_descriptor(struct task_struct *task, __u64
 		S_IFREG = 0100000,
 		S_IFSOCK = 0140000
 	};
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+	struct files_struct *files = task->files;
+	struct fdtable *table = files ? files->fdt : NULL;
+	struct file *file = NULL;
 
-	if (number >= BPF_CORE_READ(table, max_fds))
+	if (!table || number >= table->max_fds)
 		return TIME_BLOCKED_OTHER;
-	bpf_probe_read_kernel(&file, sizeof(file), &files[number]);
+	bpf_probe_read_kernel(&file, sizeof(file), &table->fd[number]);
 	switch (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) {
 	case S_IFIFO:
 		return write ? TIME_BLOCKED_PIPE_WRITE : TIME_BLOCKED_PIPE_READ;
@@ -298,7 +299,7 @@ static __always_inline void miss_switch(struct time_thread *thread, struct insta
 {
 	thread->state = TIME_UNATTRIBUTED;
 	charge_until(thread, at);
-	__sync_fetch_and_add(&missed_switches, 1);
+	increment(missed_switches);
 }
 
 /* For an event of a thread that is on a CPU: what was it doing until now? */
@@ -322,14 +323,14 @@ static __always_inline __u32 cause_of_wait(const struct time_context *at, struct
 		return TIME_BLOCKED_PAGE_FAULT;
 	if (at->mode == TIME_USER)
 		return TIME_BLOCKED_PAGE_FAULT;
-	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait))
+	if (BPF_CORE_READ_BITFIELD(task, in_iowait))
 		return TIME_BLOCKED_FILE;
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+	if (task->flags & PF_KTHREAD)
 		return TIME_BLOCKED_KERNEL_THREAD;
 	/* A 32-bit call has other numbers. */
-	if (at->syscall < 0 || BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+	if (at->syscall < 0 || task->thread_info.status & TS_COMPAT)
 		return TIME_BLOCKED_OTHER;
-	switch (syscall_classes[at->syscall & (TIME_SYSCALLS - 1)]) {
+	switch (syscall_classes[bounded(at->syscall, TIME_SYSCALLS)]) {
 	case TIME_CLASS_FUTEX:
 		return TIME_BLOCKED_FUTEX;
 	case TIME_CLASS_SOCKET:
@@ -468,7 +469,7 @@ static __always_inline void enter_cpu(struct time_thread *thread, struct task_st
 		find_context(&thread->at, task);
 		break;
 	default:
-		__sync_fetch_and_add(&missed_wakeups, 1);
+		increment(missed_wakeups);
 	}
 	charge_wait(thread, now);
 	thread->state = thread->at.mode;
@@ -541,7 +542,7 @@ SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(sched_wakeup_new, struct task_struct *child)
 {
 	if (!slot_of(child) && !adopt(child))
-		__sync_fetch_and_add(&untracked_threads, 1);
+		increment(untracked_threads);
 	return 0;
 }
 
@@ -566,7 +567,7 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid)
 		return 0;
 	launched_pid = 0;
 	if (!track(task, TIME_SYSTEM, bpf_ktime_get_ns()))
-		__sync_fetch_and_add(&untracked_threads, 1);
+		increment(untracked_threads);
 	return 0;
 }
 
@@ -750,7 +751,10 @@ int visit(struct bpf_iter__task *context)
 		if (!everything && !bpf_map_lookup_elem(&targets, &pid))
 			return 0;
 		slot = track(task, TIME_UNATTRIBUTED, bpf_ktime_get_ns());
-		__sync_fetch_and_add(slot ? &found_threads : &untracked_threads, 1);
+		if (slot)
+			increment(found_threads);
+		else
+			increment(untracked_threads);
 	}
 	thread = thread_in(slot);
 	if (!thread)

@@ -60,9 +60,11 @@ public struct BPFError: Error, Sendable, CustomStringConvertible {
         return "cannot \(operation) \(subject): \(reason)"
     }
 
-    /// The last line of the log that says something by itself.
+    /// The line of the log that says why: the verifier's last words, or libbpf's.
     private var hint: String? {
-        log.split(separator: "\n").last {
+        let lines = log.split(separator: "\n")
+        if let end = lines.firstIndex(where: { $0.hasPrefix("processed ") }), end > 0 { return String(lines[end - 1]) }
+        return lines.last {
             $0.hasPrefix("libbpf:") && !$0.contains("failed to load") && !$0.contains("END PROG LOAD LOG")
         }.map { String($0.dropFirst("libbpf: ".count)) }
     }

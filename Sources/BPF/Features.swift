@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLibbpf
 import Glibc
-import Synchronization
 
 /// What this kernel allows this process, found by trying it and never by comparing versions.
 public enum Feature: String, CaseIterable, Sendable {
@@ -59,43 +58,20 @@ extension Feature {
     public var isAvailable: Bool { trial() == nil }
 
     /// Whether the kernel has a tracepoint that `tp_btf/NAME` can attach to.
-    public static func hasTracepoint(_ name: String) -> Bool { kernelType("btf_trace_\(name)", BTF_KIND_TYPEDEF) > 0 }
+    public static func hasTracepoint(_ name: String) -> Bool {
+        kernelType("btf_trace_\(name)", BTF_KIND_TYPEDEF) != nil
+    }
 
     /// Whether the kernel's type information has a function of that name.
-    public static func hasFunction(_ name: String) -> Bool { kernelType(name, BTF_KIND_FUNC) > 0 }
+    public static func hasFunction(_ name: String) -> Bool { kernelType(name, BTF_KIND_FUNC) != nil }
 
     /// Whether a kernel structure has a field of that name.
     public static func hasField(_ field: String, of type: String) -> Bool {
-        withKernelTypes { btf in
-            let id = btf__find_by_name_kind(btf, type, UInt32(BTF_KIND_STRUCT))
-            guard id > 0, let found = btf__type_by_id(btf, UInt32(id)) else { return false }
-            let members = UnsafeRawPointer(found + 1).assumingMemoryBound(to: btf_member.self)
-            return UnsafeBufferPointer(start: members, count: found.count).contains {
-                btf__name_by_offset(btf, $0.name_off).map { String(cString: $0) } == field
-            }
-        } ?? false
+        KernelTypes.withShared { $0.hasMember(field, of: type) } ?? false
     }
 
-    /// The kernel's types, parsed at the first question, as that takes some milliseconds, and kept.
-    private static let kernelTypes = Mutex<KernelTypes?>(nil)
-
-    private struct KernelTypes: @unchecked Sendable { let pointer: OpaquePointer }
-
-    /// Gives back the memory of the kernel's types, some megabytes; the next question parses them
-    /// again.
-    public static func releaseKernelTypes() {
-        kernelTypes.withLock { types in
-            if let types { btf__free(types.pointer) }
-            types = nil
-        }
-    }
-
-    private static func withKernelTypes<R: Sendable>(_ body: (OpaquePointer) -> R) -> R? {
-        kernelTypes.withLock { types in
-            if types == nil { types = LogCapture.capture { btf__load_vmlinux_btf() }.0.map(KernelTypes.init) }
-            return types.map { body($0.pointer) }
-        }
-    }
+    /// Gives back the memory of the kernel's types, some megabytes; the next question reads them again.
+    public static func releaseKernelTypes() { KernelTypes.release() }
 
     // MARK: - The trials
 
@@ -110,8 +86,7 @@ extension Feature {
     /// helper can: on a kernel without it the verifier names an unknown function.
     private static func taskStorage() -> BPFError? {
         guard
-            kernelType("bpf_task_storage_get_proto", BTF_KIND_VAR) > 0 || hasFunction("bpf_task_storage_get")
-                || hasFunction("____bpf_task_storage_get") || hasFunction("bpf_task_storage_free")
+            hasFunction("bpf_task_storage_get") || hasFunction("bpf_task_storage_free")
         else { return BPFError(.notSupported, "use", "task storage") }
         return load(
             BPF_PROG_TYPE_TRACING, [.call(BPF_FUNC_get_current_task_btf), .setR0, .exit], "taskStorage",
@@ -132,9 +107,9 @@ extension Feature {
         options.sz = MemoryLayout<bpf_prog_load_opts>.size
         if let attach, let target {
             let id = kernelType(target, attach == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC)
-            guard id > 0 else { return BPFError(.notSupported, "find", target) }
+            guard let id else { return BPFError(.notSupported, "find", target) }
             options.expected_attach_type = attach
-            options.attach_btf_id = UInt32(id)
+            options.attach_btf_id = id
         }
         let (descriptor, _) = LogCapture.capture {
             log.withUnsafeMutableBufferPointer { log in
@@ -157,8 +132,8 @@ extension Feature {
         return nil
     }
 
-    private static func kernelType(_ name: String, _ kind: Int) -> Int32 {
-        withKernelTypes { btf__find_by_name_kind($0, name, UInt32(kind)) } ?? -1
+    private static func kernelType(_ name: String, _ kind: Int) -> UInt32? {
+        KernelTypes.withShared { $0.id(of: name, kind: kind) } ?? nil
     }
 
     /// Kernels with a probe type list it as an event source.

@@ -89,21 +89,21 @@ struct TimeCommand: ParsableCommand {
 
         let output = try outputOptions.open(besideProgram: !program.isEmpty)
         let signals = try Signals([SIGINT, SIGTERM, SIGHUP])
+        // Forked before the maps are mapped, which a child would have to copy the tables of.
+        let process = program.isEmpty ? nil : try LaunchedProcess(program, unblocking: signals)
         var tracer: TimeTracer
         do { tracer = try TimeTracer.start(options) } catch { throw explain(error) }
         var printer = TimePrinter(
             output: output, style: outputOptions.style(for: output), isJSON: outputOptions.json, threads: threads,
             kernelTimes: kernelTimes, interval: interval, rows: quiet ? 0 : verbose ? nil : 20, title: title)
-        var process: LaunchedProcess?
-        if !program.isEmpty {
-            let launched = try LaunchedProcess(program, unblocking: signals)
-            if options.target == .launched { try tracer.expect(launched.pid) }
+        if let process {
+            if options.target == .launched { try tracer.expect(process.pid) }
             do {
-                try launched.start()
+                try process.start()
             } catch {
                 throw Failure(error.errno == ENOENT ? 127 : 126, error.description)
             }
-            process = launched
+            try tracer.makeRoom()
         }
         let end = try TimeLoop.run(&tracer, &printer, process: process, pids: pid, signals: signals)
         let report = try tracer.report()

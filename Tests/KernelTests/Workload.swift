@@ -36,6 +36,7 @@ struct ObservedWorkload {
         var tracer = try TimeTracer.start(options)
         try tracer.expect(process.pid)
         try process.start()
+        try tracer.makeRoom()
         while !process.hasEnded() {
             _ = waitReadable([process.descriptor, tracer.descriptor], timeout: 1000)
             try tracer.collect()

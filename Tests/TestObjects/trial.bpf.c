@@ -53,7 +53,7 @@ static int count(__u32 hook)
 
 	if (pid != watched_pid)
 		return 0;
-	__sync_fetch_and_add(&calls, 1);
+	__atomic_fetch_add(&calls, 1, __ATOMIC_RELAXED);
 	if ((value = bpf_map_lookup_elem(&per_cpu, &zero)))
 		*value += factors[1];
 	if ((value = bpf_map_lookup_elem(&by_pid, &pid)))
@@ -65,7 +65,7 @@ static int count(__u32 hook)
 	else
 		bpf_map_update_elem(&by_pid_per_cpu, &pid, &first_small, BPF_ANY);
 	if ((value = bpf_map_lookup_elem(&mapped, &one)))
-		__sync_fetch_and_add(value, 1);
+		__atomic_fetch_add(value, 1, __ATOMIC_RELAXED);
 	record = bpf_ringbuf_reserve(&records, 2 * sizeof(__u64), 0);
 	if (record) {
 		record[0] = hook;
@@ -130,7 +130,7 @@ int tasks(void *context)
 SEC("tp_btf/bpf_trace_printk")
 int BPF_PROG(nesting)
 {
-	__sync_fetch_and_add(&nested, 1);
+	__atomic_fetch_add(&nested, 1, __ATOMIC_RELAXED);
 	bpf_printk("apus trial");
 	return 0;
 }

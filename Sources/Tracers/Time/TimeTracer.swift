@@ -67,6 +67,7 @@ public struct TimeTracer: ~Copyable {
     private var finished: [ThreadLedger] = []
     private var unreadable: UInt64 = 0
     private var vanished = 0
+    private var freedSlots: UInt32 = 0
     private var launchedPID: UInt32?
 
     /// Readable when threads have ended: time for ``collect()``.
@@ -82,6 +83,8 @@ public struct TimeTracer: ~Copyable {
         var tracer: TimeTracer
         do throws(BPFError) { tracer = try attach(options) } catch { throw .bpf(error) }
         tracer.switchTiming()
+        // A program that is yet to start can do so with few: filling the stack takes 10 ms.
+        try tracer.free(upTo: options.target == .launched ? 1024 : UInt32.max)
         try tracer.find(options.target)
         return tracer
     }
@@ -109,8 +112,6 @@ public struct TimeTracer: ~Copyable {
         let object = try load(options, measuresFaults: faultsReason == nil)
         let threads = try MappedArray<time_thread>(object.map("threads"))
         let freeSlots = try object.map("free_slots")
-        // Slot 0 means "none". The lowest numbers are to be taken first.
-        for slot in (1..<UInt32(threads.count)).reversed() { try freeSlots.push(slot) }
         let ended = try RingBuffer(object.map("ended"))
         var mapBytes: UInt64 = 0
         for name in ["threads", "free_slots", "ended"] { mapBytes += try object.map(name).memoryBytes }
@@ -193,6 +194,18 @@ public struct TimeTracer: ~Copyable {
         }
     }
 
+    /// Puts further slots on the stack of free ones, up to a number. Slot 0 means "none".
+    private mutating func free(upTo limit: UInt32) throws(TracerError) {
+        while freedSlots < min(limit, UInt32(threads.count - 1)) {
+            freedSlots += 1
+            do { try freeSlots.push(freedSlots) } catch { throw .bpf(error) }
+        }
+    }
+
+    /// Makes the rest of the room that ``Options/maxThreads`` asks for; to be called once a launched
+    /// program runs.
+    public mutating func makeRoom() throws(TracerError) { try free(upTo: UInt32.max) }
+
     /// Switches the timing of programs on or off, as ``Options/costTiming`` has it; to be called when
     /// ``nextTimingSwitch`` is due.
     public mutating func switchTiming() {
@@ -260,7 +273,7 @@ public struct TimeTracer: ~Copyable {
     /// Ledgers that are open although their threads are gone: the kernel did not tell of their end.
     /// They are closed at their last event, and counted.
     private mutating func takeVanished(alive: Set<UInt32>, before begin: UInt64) -> Int {
-        for slot in 1..<UInt32(threads.count) where !alive.contains(slot) {
+        for slot in 1..<freedSlots + 1 where !alive.contains(slot) {
             let isOpen = threads.withValue(Int(slot)) {
                 $0.pointee.life == TIME_ALIVE.rawValue && $0.pointee.first_ns < begin
             }
@@ -324,12 +337,15 @@ public struct TimeTracer: ~Copyable {
                         + "their time is unattributed")
             }
             completeness.lostEvents = untracked + unreadable + missed + UInt64(vanished)
-            completeness.missedRuns = try object.statistics().reduce(0) { $0 + $1.missedRuns }
+            let skipped = try object.statistics().filter { $0.missedRuns > 0 }
+            completeness.missedRuns = skipped.reduce(0) { $0 + $1.missedRuns }
+            if !skipped.isEmpty {
+                completeness.reasons.append(
+                    "the kernel skipped runs of "
+                        + skipped.map { "\($0.program) (\($0.missedRuns))" }.joined(separator: ", "))
+            }
         } catch {
             throw .bpf(error)
-        }
-        if completeness.missedRuns > 0 {
-            completeness.reasons.append("the kernel skipped \(completeness.missedRuns) runs of a program")
         }
         return completeness
     }
