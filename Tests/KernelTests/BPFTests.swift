@@ -208,7 +208,9 @@ extension KernelTests {
             _ = consume link
         }
 
-        @Test func `runs that the kernel skipped are counted`() throws {
+        /// Before 5.12 nothing keeps a program from running within itself, and this one would do so for ever.
+        @Test(.enabled(if: Feature.hasField("misses", of: "bpf_prog_stats"), "the kernel does not skip runs"))
+        func `runs that the kernel skipped are counted`() throws {
             let object = try Self.open("nesting", "printer").load()
             let nesting = try object.attach("nesting")
             let printer = try object.attach("printer")
@@ -217,8 +219,7 @@ extension KernelTests {
             _ = consume nesting
             let statistics = try #require(try object.statistics().first { $0.program == "nesting" })
             #expect(try object.value(of: "nested", as: UInt64.self) >= 10)
-            // `recursion_misses` came in 5.12.
-            if Feature.hasField("misses", of: "bpf_prog_stats") { #expect(statistics.missedRuns >= 10) }
+            #expect(statistics.missedRuns >= 10)
         }
 
         @Test func `the verifier's words are in the error, and not on the terminal`() throws {
