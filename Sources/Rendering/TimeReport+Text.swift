@@ -27,8 +27,8 @@ extension TimeReport {
         let style = options.style
         var lines = [style.bold(title.escapedForTerminal.padded(toAtMost: 80)), ""]
         lines += partition(style)
-        lines += ["", switchesLine, latencyLine, ""]
-        lines += table(options)
+        lines += ["", switchesLine, latencyLine]
+        if options.rowLimit != 0 { lines += [""] + table(options) }
         if options.showsKernelTimes { lines += [""] + kernelTimes(options) }
         lines += [""] + footer(style)
         return lines.joined(separator: "\n") + "\n"
@@ -83,7 +83,7 @@ extension TimeReport {
         lines.append(
             " " + "residual".padded(to: 28) + "\(total.residual) ns".aligned(right: 10))
         if let faultsReason {
-            lines.append(style.dim(" fault: not told apart from user and system time: \(faultsReason)"))
+            lines.append(style.dim(" fault: inside user and system (\(faultsReason))"))
         }
         return lines
     }
