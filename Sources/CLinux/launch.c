@@ -7,6 +7,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static struct sigaction sigpipe;
+static int ignores_sigpipe;
+
+void apus_ignore_sigpipe(void) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    if (!ignores_sigpipe)
+        ignores_sigpipe = sigaction(SIGPIPE, &ignore, &sigpipe) == 0;
+}
+
+int apus_is_ignored(int signal) {
+    struct sigaction action;
+
+    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 int apus_fork(struct apus_launch *launch, char *const *arguments, const sigset_t *mask) {
     int start[2], failure[2];
 
@@ -27,7 +43,8 @@ int apus_fork(struct apus_launch *launch, char *const *arguments, const sigset_t
         if (read(start[0], &byte, 1) != 1)
             _exit(0);
         sigprocmask(SIG_SETMASK, mask, NULL);
-        signal(SIGPIPE, SIG_DFL);
+        if (ignores_sigpipe)
+            sigaction(SIGPIPE, &sigpipe, NULL);
         execvp(arguments[0], arguments);
         int error = errno;
         if (write(failure[1], &error, sizeof(error)) < 0)

@@ -9,6 +9,10 @@ public enum Host {
     public static var kernel: String { field(\.release) }
     public static var architecture: String { field(\.machine) }
 
+    /// From here on a write to a closed pipe is an error, not the end. Programs that are launched get
+    /// SIGPIPE as it was.
+    public static func ignoreClosedPipes() { apus_ignore_sigpipe() }
+
     private static func field<T>(_ path: KeyPath<utsname, T>) -> String {
         var names = utsname()
         uname(&names)

@@ -22,11 +22,14 @@ public final class LaunchedProcess {
     ///
     /// - Parameters:
     ///   - arguments: the program and its arguments; at least one.
+    ///   - exact: the same arguments as the kernel gave them, where they may not be UTF-8.
     ///   - signals: what this process reads as signals; the program gets the mask from before.
-    public init(_ arguments: [String], unblocking signals: borrowing Signals) throws(SystemError) {
+    public init(
+        _ arguments: [String], exact: [UnsafeMutablePointer<CChar>?]? = nil, unblocking signals: Signals
+    ) throws(SystemError) {
         let program = arguments.first ?? ""
         // Freed below; the child has copies of its own.
-        var pointers = arguments.map { strdup($0) } + [nil]
+        var pointers = (exact?.map { $0.map { strdup($0) } } ?? arguments.map { strdup($0) }) + [nil]
         defer { pointers.forEach { free($0) } }
         var launch = apus_launch()
         var mask = signals.previousMask

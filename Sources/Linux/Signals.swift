@@ -3,7 +3,7 @@ import CLinux
 import Glibc
 
 /// Signals as something to read: they are blocked, and arrive on a descriptor.
-public struct Signals: ~Copyable {
+public final class Signals {
     public let descriptor: Int32
     /// The mask from before, which a launched program gets.
     let previousMask: sigset_t
@@ -12,7 +12,8 @@ public struct Signals: ~Copyable {
         var set = sigset_t()
         var previous = sigset_t()
         sigemptyset(&set)
-        for signal in signals { sigaddset(&set, signal) }
+        // What nohup(1) or a shell has us ignore stays ignored.
+        for signal in signals where apus_is_ignored(signal) == 0 { sigaddset(&set, signal) }
         pthread_sigmask(SIG_BLOCK, &set, &previous)
         let descriptor = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
         guard descriptor >= 0 else { throw SystemError("watch", "signals", errno: errno) }
@@ -26,11 +27,16 @@ public struct Signals: ~Copyable {
         pthread_sigmask(SIG_SETMASK, &previous, nil)
     }
 
+    /// How many signals have been read.
+    public private(set) var count = 0
+
     /// The next signal that arrived, or nil when there is none.
-    public borrowing func next() -> Int32? {
+    public func next() -> Int32? {
         var info = signalfd_siginfo()
-        return read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size) == MemoryLayout<signalfd_siginfo>.size
-            ? Int32(info.ssi_signo) : nil
+        let size = MemoryLayout<signalfd_siginfo>.size
+        guard read(descriptor, &info, size) == size else { return nil }
+        count += 1
+        return Int32(info.ssi_signo)
     }
 }
 

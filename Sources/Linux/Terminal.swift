@@ -9,6 +9,7 @@ public final class Terminal {
 
     /// nil where there is no terminal, or Apus is in the background of one.
     public init?() {
+        guard getenv("TERM").map({ String(cString: $0) }) != "dumb" else { return nil }
         descriptor = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         guard tcgetpgrp(descriptor) == getpgrp(), tcgetattr(descriptor, &original) == 0 else {
@@ -31,7 +32,8 @@ public final class Terminal {
     /// The keys that were pressed since the last call.
     public func keys() -> [UInt8] {
         var keys = [UInt8](repeating: 0, count: 64)
-        return Array(keys.prefix(max(0, read(descriptor, &keys, keys.count))))
+        let count = read(descriptor, &keys, keys.count)
+        return Array(keys.prefix(max(0, count)))
     }
 
     /// Rows and columns.

@@ -20,7 +20,7 @@ extension Doctor.Examination {
         lines += [
             "", canTime ? " apus time can run." : style.warning(" apus time cannot run: see the lines that cost it."),
         ]
-        return lines.joined(separator: "\n") + "\n"
+        return lines.map { $0.trimmedAtEnd }.joined(separator: "\n") + "\n"
     }
 
     /// The document `apus.doctor/1`.

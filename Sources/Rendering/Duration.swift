@@ -5,9 +5,13 @@ public enum Format {
     /// Nanoseconds with a unit, three or four figures: `0`, `412 ns`, `41.2 µs`, `4.12 ms`, `12.41 s`.
     public static func duration(_ nanoseconds: UInt64) -> String {
         let units: [(Double, String)] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")]
+        // From 100,000 seconds on, hours: they fit in eight columns.
+        if nanoseconds >= 99_999_500_000_000 { return fixed(Double(nanoseconds) / 3.6e12, 0) + " h" }
         for (size, unit) in units where Double(nanoseconds) >= size * 0.99995 {
             let value = Double(nanoseconds) / size
-            return fixed(value, value < 9.995 ? 2 : value < 99.95 && size < 1e9 ? 1 : size < 1e9 ? 0 : 2) + " " + unit
+            return fixed(
+                value, value < 9.995 ? 2 : value < 99.95 && size < 1e9 ? 1 : size < 1e9 ? 0 : value < 999.5 ? 2 : 0)
+                + " " + unit
         }
         return nanoseconds == 0 ? "0" : "\(nanoseconds) ns"
     }
@@ -30,6 +34,11 @@ public enum Format {
         return text
     }
 
+    /// A count in three columns: `999`, `12k`, `3M`.
+    public static func short(_ value: Int) -> String {
+        value < 1000 ? String(value) : value < 99_500 ? "\(value / 1000)k" : "\(value / 1_000_000)M"
+    }
+
     public static func bytes(_ value: UInt64) -> String { fixed(Double(value) / 1_048_576, 1) + " MB" }
 
     /// A number with a given count of decimals.
@@ -48,6 +57,13 @@ extension String {
     /// Padded with spaces, or cut, to so many columns. Only for text without wide characters' care.
     func padded(to width: Int) -> String {
         count >= width ? String(prefix(width)) : self + String(repeating: " ", count: width - count)
+    }
+
+    /// Without the spaces at its end.
+    var trimmedAtEnd: String {
+        var text = self[...]
+        while text.last == " " { text.removeLast() }
+        return String(text)
     }
 
     func aligned(right width: Int) -> String { String(repeating: " ", count: Swift.max(0, width - count)) + self }

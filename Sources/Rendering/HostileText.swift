@@ -17,6 +17,14 @@ extension String {
     }
 }
 
+extension String {
+    /// Text of several lines, each made safe for a terminal.
+    public var escapedByLine: String {
+        split(separator: "\n", omittingEmptySubsequences: false).map { String($0).escapedForTerminal }
+            .joined(separator: "\n")
+    }
+}
+
 extension Unicode.Scalar {
     /// Embeddings, overrides and isolates (Unicode Standard Annex 9).
     fileprivate var isBidirectionalControl: Bool {

@@ -31,7 +31,22 @@ extension TimeReport {
         if options.rowLimit != 0 { lines += [""] + table(options) }
         if options.showsKernelTimes { lines += [""] + kernelTimes(options) }
         lines += [""] + footer(style)
-        return lines.joined(separator: "\n") + "\n"
+        return lines.map { $0.trimmedAtEnd }.joined(separator: "\n") + "\n"
+    }
+
+    /// A screen of so many lines: the sums in a line, and as many rows as fit.
+    public func screen(title: String, height: Int, _ options: TextOptions) -> String {
+        var options = options
+        options.rowLimit = max(1, height - 6)
+        let shares: [(String, UInt64)] = [
+            ("user", total[.user]), ("system", total[.system] + total[.fault]),
+            ("interrupts", total[.irq] + total[.softirq]), ("runnable", total.runnable), ("blocked", total.blocked),
+        ]
+        let sums = shares.map { "\($0) \(Format.percent($1, of: total.wall)) %" }.joined(separator: "  ")
+        var lines = [options.style.bold(title.escapedForTerminal.padded(toAtMost: 80)), " " + sums, ""]
+        lines += table(options)
+        if !completeness.isExact { lines.append(options.style.warning(" A LOWER BOUND, see the last report")) }
+        return lines.prefix(height).map { $0.trimmedAtEnd }.joined(separator: "\n") + "\n"
     }
 
     private var switchesLine: String {
@@ -135,7 +150,7 @@ extension TimeReport {
         let id = options.showsThreads ? "TID" : "PID"
         var lines = [
             options.style.dim(
-                id.aligned(right: 8) + " " + "COMMAND".padded(to: 15) + (options.showsThreads ? "   " : "THR")
+                id.aligned(right: 8) + " " + "COMMAND".padded(to: 15) + (options.showsThreads ? "    " : " THR")
                     + ["USER", "SYSTEM", "RUNNABLE", "BLOCKED"].map { $0.aligned(right: 9) }.joined()
                     + "  MOSTLY IN")
         ]
@@ -144,9 +159,9 @@ extension TimeReport {
             let figures = [ledger[.user], ledger[.system] + ledger[.fault], ledger.runnable, ledger.blocked]
             lines.append(
                 String(row.tid).aligned(right: 8) + " " + row.command.escapedForTerminal.padded(to: 15)
-                    + (options.showsThreads ? "   " : String(row.threads).aligned(right: 3))
-                    + figures.map { Format.duration($0).aligned(right: 9) }.joined()
-                    + "  " + ledger.mostlyIn.padded(toAtMost: 15))
+                    + (options.showsThreads ? "    " : " " + Format.short(row.threads).aligned(right: 3))
+                    + figures.map { " " + Format.duration($0).aligned(right: 8) }.joined()
+                    + "  " + ledger.mostlyIn.padded(toAtMost: 14))
         }
         if shown.count < all.count { lines.append("         … and \(all.count - shown.count) more") }
         return lines
@@ -170,14 +185,14 @@ extension TimeReport {
                 + [
                     ledger[.user], adjusted.user, ledger[.system] + ledger[.fault], adjusted.system, ledger.onCPU,
                     kernel.runtime,
-                ].map { Format.duration($0).aligned(right: 9) }.joined()
+                ].map { " " + Format.duration($0).aligned(right: 8) }.joined()
         }
         let all = rows(options)
         let shown = options.rowLimit.map { all.prefix($0) } ?? all[...]
         lines += shown.map { row(String($0.tid), $0.command, $0.ledger) }
         lines.append(row("", "all", total))
-        lines.append(" USER, SYSTEM, ON CPU: measured. UTIME, STIME: as the kernel reports them, RUNTIME")
-        lines.append(" (sum_exec_runtime, exact) split in the proportion of the ticks that hit either.")
+        lines.append(" USER, SYSTEM, ON CPU: measured. UTIME, STIME: as the kernel reports")
+        lines.append(" of them, RUNTIME (sum_exec_runtime) split by the ticks that hit either.")
         return lines
     }
 
@@ -187,7 +202,7 @@ extension TimeReport {
         var lines = [
             completeness.isExact
                 ? " exact: every thread was seen, no run of a program was skipped"
-                : style.warning(" A LOWER BOUND: " + completeness.reasons.joined(separator: "; "))
+                : style.warning(wrapped(["A LOWER BOUND"] + completeness.reasons, indent: 1))
         ]
         let runs = Format.count(observer.runCount)
         if let ns = observer.runNanoseconds {
@@ -210,16 +225,21 @@ extension TimeReport {
         return lines
     }
 
+    /// Parts with semicolons between, broken at words into lines of at most 80 columns.
     private func wrapped(_ parts: [String], indent: Int) -> String {
-        var lines: [String] = []
-        for part in parts {
-            if let last = lines.last, last.count + part.count + 2 <= 78 - indent {
-                lines[lines.count - 1] = last + "; " + part
+        let margin = String(repeating: " ", count: indent)
+        var lines = [""]
+        for word in parts.joined(separator: "; ").split(separator: " ") {
+            let last = lines[lines.count - 1]
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if last.count + word.count + 1 <= 80 - indent {
+                lines[lines.count - 1] = last + " " + word
             } else {
-                lines.append(part)
+                lines.append(String(word))
             }
         }
-        return lines.map { String(repeating: " ", count: indent) + $0 }.joined(separator: "\n")
+        return lines.map { margin + $0 }.joined(separator: "\n")
     }
 }
 

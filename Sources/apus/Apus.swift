@@ -2,6 +2,7 @@
 import ArgumentParser
 import Glibc
 import Linux
+import Rendering
 import Tracers
 
 @main
@@ -23,7 +24,7 @@ struct Apus: ParsableCommand {
 
     static func main() {
         // A closed pipe is an error of write(2), to be reported as one.
-        signal(SIGPIPE, SIG_IGN)
+        Host.ignoreClosedPipes()
         do {
             var command = try parseAsRoot()
             try command.run()
@@ -34,7 +35,12 @@ struct Apus: ParsableCommand {
         } catch let error as SystemError {
             Failure(125, error.description).exit()
         } catch {
-            exit(withError: error)
+            // Help and version, too: everything may quote what the user typed.
+            let text = fullMessage(for: error).escapedByLine
+            let status = exitCode(for: error)
+            let output = status.isSuccess ? Output.standardOutput : .standardError
+            if !text.isEmpty { output.writeOrExit(text + "\n") }
+            Glibc.exit(status.rawValue)
         }
     }
 }
@@ -50,7 +56,7 @@ struct Failure: Error {
     }
 
     func exit() -> Never {
-        Output.standardError.writeIgnoringErrors("apus: \(message)\n")
+        Output.standardError.writeIgnoringErrors("apus: \(message.escapedByLine)\n")
         Glibc.exit(status)
     }
 }

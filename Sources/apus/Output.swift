@@ -24,16 +24,36 @@ struct Output {
 
     func write(_ text: String) throws { try write(Array(text.utf8)) }
 
+    /// Writes all of it. While nobody reads, signals are heard: the second one ends Apus.
     func write(_ bytes: [UInt8]) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            waitUntilWritable()
+            // A pipe that is writable takes this much at least without blocking (PIPE_BUF).
+            let count = rest.prefix(4096).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count >= 0 {
                 rest = rest.dropFirst(count)
-            } else if errno == EAGAIN {
-                _ = poll([descriptor])
-            } else if errno != EINTR {
+            } else if errno != EINTR && errno != EAGAIN {
                 throw Failure(125, SystemError("write to", name, errno: errno).description)
+            }
+        }
+    }
+
+    /// What interrupts a write that waits; set by commands that read signals.
+    nonisolated(unsafe) static var signals: Signals?
+
+    private func waitUntilWritable() {
+        while true {
+            let interrupt = Self.signals?.descriptor ?? -1
+            var entries = [
+                pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
+                pollfd(fd: interrupt, events: Int16(POLLIN), revents: 0),
+            ]
+            guard poll(&entries, 2, -1) > 0 else { continue }
+            if entries[0].revents != 0 { return }
+            // The first one is taken note of: the loop asks for the count.
+            if let signal = Self.signals?.next(), (Self.signals?.count ?? 0) > 1 {
+                LaunchedProcess.Exit.signal(signal).imitate()
             }
         }
     }
@@ -48,9 +68,9 @@ struct Output {
 
     func writeIgnoringErrors(_ text: String) { try? write(text) }
 
-    private func poll(_ descriptors: [Int32]) -> Int32 {
-        var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
-        return Glibc.poll(&entries, nfds_t(entries.count), -1)
+    /// For what is written before there is anything to lose.
+    func writeOrExit(_ text: String) {
+        do { try write(text) } catch let failure as Failure { failure.exit() } catch { Glibc.exit(125) }
     }
 }
 

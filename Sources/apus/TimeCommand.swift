@@ -21,6 +21,10 @@ struct TimeCommand: ParsableCommand {
 
             With -I on a terminal the table is live: c w b r s p sort it (by CPU, wall time, blocked, \
             runnable, system calls, PID), t shows threads, space pauses, q quits.
+
+            Exit status: the program's own, or death of its signal. 123 with --strict if a figure is a \
+            lower bound; 125 if Apus failed; 126 if the program cannot be run, 127 if there is none; 64 \
+            for wrong usage.
             """)
 
     @Option(name: .shortAndLong, help: ArgumentHelp("Observe this process; can be given again.", valueName: "pid"))
@@ -32,7 +36,7 @@ struct TimeCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Show threads, not processes with their threads summed.")
     var threads = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Report every MS milliseconds.", valueName: "ms"))
+    @Option(name: [.customShort("I"), .long], help: ArgumentHelp("Report every MS milliseconds.", valueName: "ms"))
     var interval: Int?
 
     @Flag(name: .customLong("no-follow"), help: "Leave out the processes that the target starts.")
@@ -63,9 +67,22 @@ struct TimeCommand: ParsableCommand {
         help: ArgumentHelp("The program to run, and its arguments.", valueName: "program"))
     var command: [String] = []
 
+    /// The program's arguments as the kernel gave them to us: the last ones, perhaps not UTF-8.
+    private var exactProgram: [UnsafeMutablePointer<CChar>?] {
+        (Int(CommandLine.argc) - program.count..<Int(CommandLine.argc)).map { CommandLine.unsafeArgv[$0] }
+    }
+
     private var program: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
 
     func validate() throws {
+        // What is to pass through to a program takes in options that are unknown, and help.
+        if let first = command.first, first.hasPrefix("-"), first != "--" {
+            switch first {
+            case "-h", "--help": throw CleanExit.helpRequest(self)
+            case "--version": throw CleanExit.message(Apus.configuration.version)
+            default: throw ValidationError("Unknown option '\(first)', or one whose value is missing.")
+            }
+        }
         guard pid.isEmpty || !everything else { throw ValidationError("-p and -a exclude each other.") }
         guard !pid.isEmpty || everything || !program.isEmpty else {
             throw ValidationError("Nothing to observe: give a program, -p PID or -a.")
@@ -89,8 +106,9 @@ struct TimeCommand: ParsableCommand {
 
         let output = try outputOptions.open(besideProgram: !program.isEmpty)
         let signals = try Signals([SIGINT, SIGTERM, SIGHUP])
+        Output.signals = signals
         // Forked before the maps are mapped, which a child would have to copy the tables of.
-        let process = program.isEmpty ? nil : try LaunchedProcess(program, unblocking: signals)
+        let process = program.isEmpty ? nil : try LaunchedProcess(program, exact: exactProgram, unblocking: signals)
         var tracer: TimeTracer
         do { tracer = try TimeTracer.start(options) } catch { throw explain(error) }
         var printer = TimePrinter(

@@ -14,7 +14,7 @@ enum TimeLoop {
 
     static func run(
         _ tracer: inout TimeTracer, _ printer: inout TimePrinter, process: LaunchedProcess?, pids: [Int32],
-        signals: borrowing Signals
+        signals: Signals
     ) throws -> End {
         // Closed when the process ends; nobody else needs them.
         var watched = pids.map { openProcess($0) }
@@ -29,6 +29,11 @@ enum TimeLoop {
                 timeout: timeout(until: [next, tracer.nextTimingSwitch].compactMap { $0 }.min()))
             if ready[0], let signal = signals.next() {
                 end.signal = signal
+                break
+            }
+            // One came while a write waited for its reader.
+            if signals.count > 0 {
+                end.signal = SIGINT
                 break
             }
             if ready[2] { try tracer.collect() }

@@ -81,7 +81,8 @@ struct TimePrinter {
     }
 
     /// The last report, of the whole run.
-    func finish(_ report: TimeReport, exit: LaunchedProcess.Exit?) throws {
+    mutating func finish(_ report: TimeReport, exit: LaunchedProcess.Exit?) throws {
+        if interval != nil && terminal == nil { try interval(report) }
         terminal?.restore()
         if isJSON {
             var options = jsonOptions
@@ -122,12 +123,10 @@ struct TimePrinter {
     /// The live table: the screen cleared, as many rows as fit.
     private func draw() throws {
         guard let last else { return }
-        var options = textOptions
-        options.rowLimit = Int.max
-        let (height, _) = terminal?.size ?? (24, 80)
+        let height = terminal?.size.rows ?? 24
         let keys = " sort: c w b r s p (\(order.rawValue))  t threads  space \(isPaused ? "PAUSED" : "pause")  q quit"
-        let text = last.text(title: "\(title): the last \(Format.duration(last.elapsed))", options)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(max(1, height - 2))
-        try output.write("\u{1b}[H\u{1b}[J" + lines.joined(separator: "\n") + "\n" + keys)
+        let text = last.screen(
+            title: "\(title): the last \(Format.duration(last.elapsed))", height: height - 1, textOptions)
+        try output.write("\u{1b}[H\u{1b}[J" + text + keys)
     }
 }

@@ -26,6 +26,7 @@ final class Child {
     private let command: [String]
     private var readers: [(descriptor: Int32, isError: Bool)] = []
     private var held: [Int32] = []
+    private let terminal: PseudoTerminal?
     private var isDisposed = false
 
     /// - Parameters:
@@ -36,6 +37,7 @@ final class Child {
         environment: [String: String] = [:], terminal: PseudoTerminal? = nil
     ) throws {
         self.command = command
+        self.terminal = terminal
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -82,7 +84,8 @@ final class Child {
         posix_spawnattr_setsigmask(&attributes, &none)
 
         var variables = [
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TERM": "xterm",
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
+            "TERM": "xterm",
             "apus": Programs.apus, "workload": Programs.workload,
         ]
         if let libraries = getenv("LD_LIBRARY_PATH") { variables["LD_LIBRARY_PATH"] = String(cString: libraries) }
@@ -172,6 +175,8 @@ final class Child {
 
     /// Reads all that is there; waits so many milliseconds for something.
     private func read(timeout: Int32) {
+        // Nothing can be written to a terminal that is full.
+        terminal?.drain()
         guard !readers.isEmpty else {
             usleep(useconds_t(timeout) * 1000)
             return

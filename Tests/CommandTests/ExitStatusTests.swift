@@ -61,7 +61,7 @@ extension CommandTests {
             ["--no-such-option"],
         ])
         func `wrong usage is 64, says what is wrong, and runs nothing`(arguments: [String]) throws {
-            let run = try run([Programs.apus] + arguments)
+            let run = try runCommand([Programs.apus] + arguments)
             #expect(run.end == .code(64), "\(run)")
             #expect(run.output.isEmpty)
             #expect(run.errorText.contains("Usage: apus"))
@@ -82,7 +82,8 @@ extension CommandTests {
 
         @Test func `the program gets its signals, descriptors and input as without Apus`() throws {
             for script in [
-                "grep Sig /proc/self/status", "ls /proc/self/fd", "echo in | $RUN cat", "ulimit -a", "trap '' PIPE; $RUN grep SigIgn /proc/self/status",
+                "grep Sig /proc/self/status", "ls /proc/self/fd", "echo in | $RUN cat", "ulimit -a",
+                "trap '' PIPE; $RUN grep SigIgn /proc/self/status",
             ] {
                 let script = script.contains("$RUN") ? script : "$RUN sh -c '\(script)'"
                 let bare = try shell("RUN=; " + script)
@@ -94,10 +95,12 @@ extension CommandTests {
 
         @Test func `a lower bound is 123 with --strict, and names what is missing`() throws {
             let command = ["--max-threads", "3", "--json", "--", Programs.workload, "threads", "50"]
-            let run = try run([Programs.apus, "time", "--strict", "-o", "/dev/stdout"] + command, output: .collected)
+            let run = try runCommand(
+                [Programs.apus, "time", "--strict", "-o", "/dev/stdout"] + command, output: .collected)
             #expect(run.end == .code(123), "\(run)")
             #expect(run.errorText.contains("lower bound"))
-            let line = try #require(run.output.split(separator: UInt8(ascii: "\n")).last { $0.contains(UInt8(ascii: "[")) })
+            let line = try #require(
+                run.output.split(separator: UInt8(ascii: "\n")).last { $0.contains(UInt8(ascii: "[")) })
             let document = try TimeDocument(Array(line))
             // The main thread and 50 more; 3 found room.
             #expect(!document.completeness.exact)
@@ -108,7 +111,12 @@ extension CommandTests {
         }
 
         @Test func `an exact result is the program's status with --strict`() throws {
-            let run = try apus("time", "--strict", "--", Programs.workload, "exit", "3")
+            var run: Run
+            var tries = 0
+            repeat {
+                run = try apus("time", "--strict", "--", Programs.workload, "exit", "3")
+                tries += 1
+            } while tries < 4 && run.errorText.contains(TimeDocument.Completeness.disturbance)
             #expect(run.end == .code(3), "\(run)")
         }
     }

@@ -6,13 +6,15 @@ extension CommandTests {
     @Suite(.needsKernel) struct HostileTextTests {
         /// Thread names, as C writes them; a name holds 15 bytes.
         static let names = [
-            #"\x1b[31mred\x1b[0m"#, #"\x1b]0;title\x07"#, #"\xff\xfe\x80A\xc3"#, #"\x9b31mA\xc2\x9b"#, #"a\nb\rc\td\x7f"#,
+            #"\x1b[31mred\x1b[0m"#, #"\x1b]0;title\x07"#, #"\xff\xfe\x80A\xc3"#, #"\x9b31mA\xc2\x9b"#,
+            #"a\nb\rc\td\x7f"#,
             #"\"\\{}\x01"#, #"\xe2\x80\xaeabc"#, #"\xf0\x9f\x90\xa6bird"#, #"aaaaaaaaaaaaaa\xc3\xa9"#,
         ]
 
         @Test(arguments: names) func `a thread's name does nothing to a terminal`(name: String) throws {
             for options in [[], ["-t"], ["--kernel-times"], ["-t", "--interval", "10"]] {
-                let run = try run([Programs.apus, "time", "--color", "never"] + options + ["--", Programs.workload, "name", name])
+                let run = try runCommand(
+                    [Programs.apus, "time", "--color", "never"] + options + ["--", Programs.workload, "name", name])
                 #expect(run.end == .code(0))
                 expectHarmless(run.errors)
             }
@@ -25,7 +27,9 @@ extension CommandTests {
             _ = try JSONSerialization.jsonObject(with: Data(run.errors))
             let truth = try #require(try JSONSerialization.jsonObject(with: Data(run.output)) as? [String: Any])
             let hex = try #require(truth["name_hex"] as? String)
-            let kept = stride(from: 0, to: hex.count, by: 2).compactMap { UInt8(hex.dropFirst($0).prefix(2), radix: 16) }
+            let kept = stride(from: 0, to: hex.count, by: 2).compactMap {
+                UInt8(hex.dropFirst($0).prefix(2), radix: 16)
+            }
             #expect(try TimeDocument(run.errors).threads.map(\.command) == [String(decoding: kept, as: UTF8.self)])
         }
 
@@ -68,5 +72,7 @@ private func expectHarmless(_ bytes: [UInt8], sourceLocation: SourceLocation = #
     // In JSON a bidirectional control is data, and is not for a terminal.
     let isJSON = text.hasPrefix("{")
     let found = harmful.filter { !isJSON || $0.value < 0x2000 }
-    #expect(found.isEmpty, "\(found.map { String($0.value, radix: 16) }) in \(text.debugDescription)", sourceLocation: sourceLocation)
+    #expect(
+        found.isEmpty, "\(found.map { String($0.value, radix: 16) }) in \(text.debugDescription)",
+        sourceLocation: sourceLocation)
 }

@@ -11,7 +11,7 @@ extension CommandTests {
         @Test func `results go to standard error, and the program keeps its standard output`() throws {
             let run = try apus("time", "--", "printf", #"one\ntwo"#)
             #expect(run.text == "one\ntwo")
-            #expect(run.errorText.contains("exact: every thread was seen"))
+            #expect(run.errorText.contains("1 process, 1 thread"))
             #expect(run.errorText.contains("1 process, 1 thread, exit 0"))
         }
 
@@ -20,7 +20,7 @@ extension CommandTests {
             #expect(run.end == .code(0))
             #expect(run.text == "out")
             #expect(run.errorText == "err")
-            #expect(folder.contents(of: "report")?.contains("exact: every thread was seen") == true)
+            #expect(folder.contents(of: "report")?.contains("1 process, 1 thread") == true)
         }
 
         @Test func `-o replaces the file`() throws {
@@ -81,7 +81,8 @@ extension CommandTests {
 
         @Test func `standard error without a reader is 125, and the program lives on`() throws {
             let run = try Child(
-                [Programs.apus, "time", "--interval", "50", "--", "sh", "-c", "echo $$; exec sleep 60"], errors: .readerGone)
+                [Programs.apus, "time", "--interval", "50", "--", "sh", "-c", "echo $$; exec sleep 60"],
+                errors: .readerGone)
             defer { run.dispose() }
             let pid = try #require(pid_t(try run.firstLine()))
             #expect(try run.wait().end == .code(125))

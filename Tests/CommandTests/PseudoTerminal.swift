@@ -10,11 +10,14 @@ final class PseudoTerminal {
     private(set) var screen: [UInt8] = []
 
     init(rows: UInt16 = 24, columns: UInt16 = 80) throws {
-        master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)
-        guard master >= 0, grantpt(master) == 0, unlockpt(master) == 0, let name = ptsname(master) else {
+        // What openpty(3) does, which Swift does not import: TIOCSPTLCK and TIOCGPTN of ioctl_tty(2).
+        master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)
+        var lock: Int32 = 0
+        var number: UInt32 = 0
+        guard master >= 0, ioctl(master, 0x4004_5431, &lock) == 0, ioctl(master, 0x8004_5430, &number) == 0 else {
             throw Child.SpawnError(description: "no pseudo-terminal: \(errno)")
         }
-        path = String(cString: name)
+        path = "/dev/pts/\(number)"
         slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
         var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
         _ = ioctl(slave, UInt(TIOCSWINSZ), &size)
@@ -50,7 +53,7 @@ final class PseudoTerminal {
             characters: withUnsafeBytes(of: now.c_cc) { Array($0) })
     }
 
-    private func drain() {
+    func drain() {
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = read(master, &chunk, chunk.count)

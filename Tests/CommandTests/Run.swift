@@ -39,15 +39,15 @@ func apus(
     _ arguments: String..., output: Child.Sink = .collected, errors: Child.Sink = .collected,
     environment: [String: String] = [:], limit: Double = 20
 ) throws -> Run {
-    try run([Programs.apus] + arguments, output: output, errors: errors, environment: environment, limit: limit)
+    try runCommand([Programs.apus] + arguments, output: output, errors: errors, environment: environment, limit: limit)
 }
 
 /// Runs a shell script in which `$apus` and `$workload` are the programs, and `$1` the first argument.
 func shell(_ script: String, _ arguments: String..., limit: Double = 20) throws -> Run {
-    try run(["/bin/sh", "-c", script, "sh"] + arguments, limit: limit)
+    try runCommand(["/bin/sh", "-c", script, "sh"] + arguments, limit: limit)
 }
 
-func run(
+func runCommand(
     _ command: [String], output: Child.Sink = .collected, errors: Child.Sink = .collected,
     environment: [String: String] = [:], limit: Double = 20
 ) throws -> Run {

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Testing
 
 extension CommandTests {
     @Suite struct TextTests {
         static let workloads = [
-            ["demo", "200"], ["tree", "2", "4"], ["threads", "300"], ["forks", "150"], ["other", "20"], ["stopped", "20"],
+            ["demo", "200"], ["tree", "2", "4"], ["threads", "300"], ["forks", "150"], ["other", "20"],
+            ["stopped", "20"],
             ["name", "123456789012345"], ["sleep", "20"], ["readwrite", "200000"],
         ]
 
         @Test(.needsKernel, arguments: workloads) func `reports fit in 80 columns`(workload: [String]) throws {
-            for options in [[], ["-t"], ["--kernel-times"], ["-v", "-t", "--kernel-times"], ["--interval", "20"], ["-q"]] {
-                let command = [Programs.apus, "time", "--color", "never"] + options + ["--", Programs.workload] + workload
-                expectNarrow(try run(command).errorText)
+            for options in [
+                [], ["-t"], ["--kernel-times"], ["-v", "-t", "--kernel-times"], ["--interval", "20"], ["-q"],
+            ] {
+                let command =
+                    [Programs.apus, "time", "--color", "never"] + options + ["--", Programs.workload] + workload
+                expectNarrow(try runCommand(command).errorText)
             }
         }
 
@@ -20,7 +25,8 @@ extension CommandTests {
         }
 
         @Test(.needsKernel) func `a report of the whole machine fits in 80 columns`() throws {
-            expectNarrow(try apus("time", "-a", "-v", "-t", "--kernel-times", "--", Programs.workload, "spin", "50").errorText)
+            expectNarrow(
+                try apus("time", "-a", "-v", "-t", "--kernel-times", "--", Programs.workload, "spin", "50").errorText)
         }
 
         @Test func `what the doctor says fits in 80 columns`() throws {
@@ -29,7 +35,7 @@ extension CommandTests {
 
         @Test(arguments: [["--help"], ["time", "--help"], ["doctor", "--help"], ["help", "time"]])
         func `help fits in 80 columns, tells the exit status, and is no failure`(arguments: [String]) throws {
-            let run = try run([Programs.apus] + arguments)
+            let run = try runCommand([Programs.apus] + arguments)
             #expect(run.end == .code(0))
             #expect(run.errors.isEmpty)
             #expect(run.text.lowercased().contains("exit status"), "\(run.text)")
@@ -42,18 +48,28 @@ extension CommandTests {
         }
 
         @Test(.needsKernel) func `the columns of a table never run together`() throws {
-            // 2,000 threads that wait: sums of many digits.
+            // Threads that wait: sums of many digits, under a name as long as names can be.
+            let folder = try TemporaryFolder()
+            let program = folder.file("workload-abcdef")
+            #expect(symlink(Programs.workload, program) == 0)
             for options in [[], ["--kernel-times"]] {
-                let run = try run([Programs.apus, "time", "--color", "never"] + options + ["--", Programs.workload, "threads", "3000", "50"])
-                let rows = run.errorText.split(separator: "\n").filter { $0.contains(" workload ") && $0.contains("s ") }
+                let command =
+                    [Programs.apus, "time", "--color", "never"] + options + ["--", program, "threads", "1500", "900"]
+                let rows = try runCommand(command).errorText.split(separator: "\n").filter {
+                    $0.contains(/^ +\d+ workload-abc/)
+                }
                 #expect(!rows.isEmpty)
-                for row in rows { #expect(!row.contains(/[sµ]\d/), "\(row)") }
+                for row in rows {
+                    #expect(row.contains("workload-abcdef ") && !row.contains(/[sµ]\d/), "\(row)")
+                }
             }
         }
 
         @Test(.needsKernel) func `no line ends in spaces`() throws {
             let run = try apus("time", "--kernel-times", "--", Programs.workload, "sleep", "20")
-            for line in run.errorText.split(separator: "\n") { #expect(!line.hasSuffix(" "), "\(line.debugDescription)") }
+            for line in run.errorText.split(separator: "\n") {
+                #expect(!line.hasSuffix(" "), "\(line.debugDescription)")
+            }
         }
 
         @Test(.needsKernel) func `-q prints no rows, and -v all of them`() throws {
@@ -68,15 +84,19 @@ extension CommandTests {
             #expect(!(try apus("time", "--", "true").errors.contains(0x1b)))
             #expect(!(try apus("doctor").output.contains(0x1b)))
             for environment in [[:], ["NO_COLOR": "1"], ["TERM": "dumb"]] {
-                #expect(try apus("time", "--color", "always", "--", "true", environment: environment).errors.contains(0x1b))
+                #expect(
+                    try apus("time", "--color", "always", "--", "true", environment: environment).errors.contains(0x1b))
                 #expect(try apus("doctor", "--color", "always", environment: environment).output.contains(0x1b))
             }
         }
 
-        @Test(.needsKernel, arguments: [
-            ([:], [], true), (["NO_COLOR": ""], [], true), (["NO_COLOR": "1"], [], false), (["TERM": "dumb"], [], false),
-            ([:], ["--color", "never"], false),
-        ])
+        @Test(
+            .needsKernel,
+            arguments: [
+                ([:], [], true), (["NO_COLOR": ""], [], true), (["NO_COLOR": "1"], [], false),
+                (["TERM": "dumb"], [], false),
+                ([:], ["--color", "never"], false),
+            ])
         func `a terminal gets colour, unless it is not wanted`(
             environment: [String: String], options: [String], isColored: Bool
         ) throws {
@@ -91,7 +111,7 @@ extension CommandTests {
     }
 }
 
-private func expectNarrow(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
+func expectNarrow(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(!text.isEmpty, sourceLocation: sourceLocation)
     for line in text.split(separator: "\n") {
         #expect(line.count <= 80, "\(line.count): \(line)", sourceLocation: sourceLocation)

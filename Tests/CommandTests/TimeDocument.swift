@@ -28,6 +28,12 @@ struct TimeDocument: Decodable {
         let exact: Bool
         let reasons: [String]
         let lostEvents, missedRuns: UInt64
+
+        /// Exact, but for switches that this machine's kernel did not deliver: a test has no say in
+        /// that, and Apus must only have told of it.
+        var isExactOrDisturbed: Bool { exact || reasons.allSatisfy { $0.contains(Self.disturbance) } }
+
+        static let disturbance = "did not tell of"
     }
 
     struct Observer: Decodable {

@@ -24,5 +24,11 @@ struct apus_launch {
 int apus_fork(struct apus_launch *_Nonnull launch, char *_Nullable const *_Nonnull arguments,
               const sigset_t *_Nonnull mask);
 
+/// Ignores SIGPIPE in this process; programs that it forks get the disposition from before.
+void apus_ignore_sigpipe(void);
+
+/// True if the signal is ignored, as nohup(1) and shells have it.
+int apus_is_ignored(int signal);
+
 int apus_pidfd_open(pid_t pid);
 int apus_perf_event_open(const struct perf_event_attr *_Nonnull attributes, pid_t pid, int cpu);

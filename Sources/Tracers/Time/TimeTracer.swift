@@ -333,8 +333,8 @@ public struct TimeTracer: ~Copyable {
             let missed = try object.value(of: "missed_switches", as: UInt64.self)
             if missed > 0 {
                 completeness.reasons.append(
-                    "the kernel did not tell of \(missed) switches, as happens when another tracer comes or goes: "
-                        + "their time is unattributed")
+                    "the kernel did not tell of \(missed) \(missed == 1 ? "switch" : "switches"): their time is unattributed"
+                )
             }
             completeness.lostEvents = untracked + unreadable + missed + UInt64(vanished)
             let skipped = try object.statistics().filter { $0.missedRuns > 0 }
