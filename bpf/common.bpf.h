@@ -43,11 +43,10 @@ static __always_inline long task_state(struct task_struct *task)
 	return old->state;
 }
 
-/* Asleep, but still in its run queue (delayed dequeue, since 6.12). */
-static __always_inline bool is_delayed(struct task_struct *task)
+/* Read directly, so that libbpf fits the load to the field: an int up to 6.18, narrower in 7.2. */
+static __always_inline bool is_on_cpu(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->se.sched_delayed) &&
-	       BPF_CORE_READ(task, se.sched_delayed);
+	return task->on_cpu;
 }
 
 /* The PID of `pid` as the observer's namespace numbers it; 0 where it cannot be seen. */

@@ -26,8 +26,6 @@ struct thread_info {
 };
 
 struct sched_entity {
-	/* Delayed dequeue came in 6.12 (152e11f6df29). */
-	unsigned char sched_delayed;
 	__u64 sum_exec_runtime;
 	__u64 nr_migrations;
 };
@@ -73,7 +71,6 @@ struct task_struct {
 	void *stack;
 	unsigned int flags;
 	int on_cpu;
-	int on_rq;
 	struct sched_entity se;
 	unsigned in_iowait : 1;
 	int pid;

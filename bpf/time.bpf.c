@@ -500,7 +500,7 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	count_run();
 	if (!thread)
 		return 0;
-	if (thread->state == TIME_UNATTRIBUTED && !BPF_CORE_READ(task, on_cpu)) {
+	if (thread->state == TIME_UNATTRIBUTED && !is_on_cpu(task)) {
 		/* Its first event is the end of a wait, so it waited all the time. */
 		find_context(&thread->at, task);
 		thread->state = cause_of_wait(&thread->at, task, 0);
@@ -764,8 +764,12 @@ int visit(struct bpf_iter__task *context)
 		return 0;
 	bpf_seq_write(context->meta->seq, &slot, sizeof(slot));
 	read_counts(task, &thread->counts);
-	if (thread->state != TIME_UNATTRIBUTED || BPF_CORE_READ(task, on_cpu) ||
-	    (BPF_CORE_READ(task, on_rq) && !is_delayed(task)) || !task_state(task))
+	/*
+	 * Whether it is still in its run queue says nothing: since 6.12 sleepers can be. A thread
+	 * that was preempted on its way to sleep is taken for a sleeper, for as long as it is not
+	 * run.
+	 */
+	if (thread->state != TIME_UNATTRIBUTED || is_on_cpu(task) || !task_state(task))
 		return 0;
 	/* No event since it was found: it has waited all the time. */
 	find_context(&at, task);
