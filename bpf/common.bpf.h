@@ -43,7 +43,8 @@ static __always_inline long task_state(struct task_struct *task)
 	return old->state;
 }
 
-/* Read directly, so that libbpf fits the load to the field: an int up to 6.18, narrower in 7.2. */
+/* Read directly, so that libbpf fits the load to the field, which is narrower in 7.2 (it does so
+ * for unsigned ones). */
 static __always_inline bool is_on_cpu(struct task_struct *task)
 {
 	return task->on_cpu;

@@ -70,7 +70,7 @@ struct task_struct {
 	unsigned int __state;
 	void *stack;
 	unsigned int flags;
-	int on_cpu;
+	unsigned int on_cpu;
 	struct sched_entity se;
 	unsigned in_iowait : 1;
 	int pid;

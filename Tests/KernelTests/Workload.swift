@@ -68,8 +68,12 @@ func expectBalanced(_ report: TimeReport, sourceLocation: SourceLocation = #_sou
                 sourceLocation: sourceLocation)
         }
     }
-    #expect(
-        report.completeness.isExact, "\(report.completeness.reasons)", sourceLocation: sourceLocation)
+    // 7.2 lets a program be preempted, and skips the runs of others meanwhile: rarely on a CPU, often on
+    // an emulated one. It must be said, and nothing else may be wrong.
+    let reasons = report.completeness.reasons.filter {
+        !KernelTests.isGuest || !$0.hasPrefix("the kernel skipped runs of") && !$0.hasPrefix("the kernel did not tell")
+    }
+    #expect(reasons.isEmpty, "\(reasons)", sourceLocation: sourceLocation)
     #expect(
         report.total.wall == report.threads.reduce(0) { $0 + $1.ledger.wall },
         sourceLocation: sourceLocation)
