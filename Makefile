@@ -27,8 +27,12 @@ test: test-deps
 	@Tests/all
 
 ## make build                .build/release/apus
-build: bpf
+build: bpf .build/headers
 	swift build $(SWIFT_RELEASE) --product apus
+
+# SwiftPM does not notice that a header of a system library changed, and goes on with the old layout.
+.build/headers: $(filter-out bpf/kernel.h %.bpf.h,$(wildcard bpf/*.h)) $(wildcard Sources/*/shim.h)
+	@rm -rf .build/*-linux-gnu && mkdir -p .build && touch $@
 
 ## make bpf                  compile the BPF programs
 bpf: $(BPF_OBJECTS)
@@ -39,14 +43,14 @@ Sources/BPFObjects/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 Tests/TestObjects/%.bpf.o: Tests/TestObjects/%.bpf.c
 	$(BPF_CLANG) $(BPF_FLAGS) -c $< -o $@
 
-debug: bpf $(TEST_OBJECTS)
+debug: bpf .build/headers $(TEST_OBJECTS)
 	swift build --build-tests
 
 ## make test-host            unit tests, and those of this kernel
 test-host: debug
 	Tests/host $(TEST)
 
-## make test-guest           KERNEL=6.12 TEST=time: the kernel tests in guests
+## make test-guest           KERNEL=6.12 TEST=modules: the kernel tests in guests
 test-guest: debug
 	Tests/guest/suite $(if $(TEST),--filter $(TEST)) $(KERNEL)
 
@@ -56,12 +60,13 @@ guest: debug
 
 ## make bench                ratios of cost against a C reference and other tools
 bench: bench-deps build
+	swift build $(SWIFT_RELEASE) --product consumer
 	Benchmarks/run
 
 ## make fmt, make lint       format; check format, layers and licences
 fmt:
-	swift format --in-place --recursive Package.swift Sources Tests
-	clang-format -i bpf/*.[ch] Sources/CLinux/*.c Sources/CLinux/include/*.h $(wildcard Benchmarks/*.[ch] Tests/Workload/*.[ch])
+	swift format --in-place --recursive Package.swift Sources Tests Benchmarks
+	clang-format -i $$(git ls-files '*.c' '*.h')
 
 lint:
 	Tests/lint
@@ -80,9 +85,10 @@ clean:
 	rm -rf .build $(BPF_OBJECTS) $(TEST_OBJECTS)
 
 # What a fresh Debian 12 with Swift 6.3 lacks. Asks apt only for what is not there.
-DEPS := libbpf-dev libelf-dev zlib1g-dev pkg-config
-TEST_DEPS := $(DEPS) clang-format libcap2-bin tmux qemu-system-x86 busybox-static cpio kmod xz-utils
-BENCH_DEPS := $(DEPS) bpftrace python3
+DEPS := libbpf-dev libelf-dev libdw-dev zlib1g-dev pkg-config
+TEST_DEPS := $(DEPS) clang-format libcap2-bin tmux qemu-system-x86 busybox-static cpio kmod xz-utils \
+	gcc-12 binutils linux-perf strace git python3 golang-go chromium
+BENCH_DEPS := $(DEPS) bpftrace linux-perf strace python3 qemu-system-x86 busybox-static cpio kmod xz-utils
 install_missing = missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null \
 	| grep -q 'ok installed' || echo $$p; done); [ -z "$$missing" ] || { \
 	echo "installing: $$missing"; sudo=; [ $$(id -u) = 0 ] || sudo=sudo; \

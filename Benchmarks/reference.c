@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a program under reference.bpf.c, and prints the sums as one line of JSON on standard error:
 //
-//     reference OBJECT empty|calls|switches PROGRAM [ARGUMENTS]
+//     reference OBJECT empty|clock|calls|switches PROGRAM [ARGUMENTS]
 //
 // Time is counted from before the program executes to the exit of each of its threads.
 #define _GNU_SOURCE
@@ -28,14 +28,17 @@ struct thread {
     uint64_t switches;
 };
 
+// A program whose name says a mode is of that mode alone.
 static _Bool is_wanted(const char *program, const char *mode) {
-    if (strncmp(program, "empty_", 6) == 0)
-        return strcmp(mode, "empty") == 0;
-    if (strcmp(mode, "empty") == 0)
-        return 0;
-    if (strcmp(program, "sched_switch") == 0 || strcmp(program, "sched_wakeup") == 0)
-        return strcmp(mode, "switches") == 0;
-    return 1;
+    const size_t length = strlen(mode);
+    if (strncmp(program, mode, length) == 0 && program[length] == '_')
+        return 1;
+    const _Bool is_switch =
+        strcmp(program, "sched_switch") == 0 || strcmp(program, "sched_wakeup") == 0;
+    const _Bool is_call =
+        !is_switch && strncmp(program, "empty_", 6) != 0 && strncmp(program, "clock_", 6) != 0;
+    return (strcmp(mode, "switches") == 0 && is_switch) ||
+           ((strcmp(mode, "switches") == 0 || strcmp(mode, "calls") == 0) && is_call);
 }
 
 static uint64_t now_ns(void) {
@@ -67,7 +70,7 @@ static pid_t launch(char **arguments, int *start) {
 
 int main(int argc, char **argv) {
     if (argc < 4)
-        errx(64, "usage: reference OBJECT empty|calls|switches PROGRAM [ARGUMENTS]");
+        errx(64, "usage: reference OBJECT empty|clock|calls|switches PROGRAM [ARGUMENTS]");
     struct bpf_object *object = bpf_object__open_file(argv[1], NULL);
     if (!object)
         err(1, "%s", argv[1]);

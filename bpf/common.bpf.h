@@ -11,6 +11,8 @@
 /* include/linux/sched.h. These values have not moved since 5.10. */
 #define TASK_STOPPED_OR_TRACED 0x000c
 #define TASK_DEAD	       0x0080
+#define PF_IDLE		       0x00000002
+#define PF_EXITING	       0x00000004
 #define PF_KTHREAD	       0x00200000
 #define TS_COMPAT	       0x0002
 
@@ -21,18 +23,20 @@
 const volatile __u32 observer_pid_namespace = INITIAL_PID_NAMESPACE;
 
 /*
- * A masked index that the verifier sees masked: the compiler may know better
- * that no mask is needed, and leave it out.
+ * An index that the verifier sees to be in an array, 0 if it was not: in plain C
+ * the compiler may know better that no check is needed, and leave it out.
  */
 #define bounded(index, size)                                                                       \
 	({                                                                                         \
 		__u64 bounded_index = (index);                                                     \
-		asm volatile("%0 &= %1" : "+r"(bounded_index) : "i"((size)-1));                    \
+		asm volatile("if %0 < %1 goto +1; %0 = 0" : "+r"(bounded_index) : "i"(size));      \
 		bounded_index;                                                                     \
 	})
 
 /* Without the old value, which needs an instruction of 5.12. */
-#define increment(counter) ((void)__atomic_fetch_add(&(counter), 1, __ATOMIC_RELAXED))
+#define increase(counter, by) ((void)__atomic_fetch_add(&(counter), by, __ATOMIC_RELAXED))
+#define increment(counter)    increase(counter, 1)
+#define decrement(counter)    ((void)__atomic_fetch_add(&(counter), -1, __ATOMIC_RELAXED))
 
 static __always_inline long task_state(struct task_struct *task)
 {
@@ -74,12 +78,84 @@ static __always_inline __u32 observed_pid(struct task_struct *task)
 	return pid_in_namespace(BPF_CORE_READ(task, thread_pid));
 }
 
-/* arch/x86: user registers lie at the top of the kernel stack (before 5.15, no helper). */
+/* bpf_task_pt_regs() is there (5.15). */
+const volatile bool registers_helper = true;
+
+/* What user space had in its registers when it entered the kernel. */
 static __always_inline struct pt_regs *user_registers(struct task_struct *task)
 {
+	/* arch/x86, before there was padding above them: at the top of the kernel's stack. */
 	enum { KERNEL_STACK = 16384, REGISTERS = 168 };
 
+	if (registers_helper)
+		return (struct pt_regs *)bpf_task_pt_regs(task);
 	return BPF_CORE_READ(task, stack) + KERNEL_STACK - REGISTERS;
+}
+
+/* The kernel lets programs on system calls be preempted, and has bpf_preempt_disable() (7.0). */
+const volatile bool preemptible = false;
+
+/*
+ * Kernel functions (kfuncs), as helpers are declared, with numbers that no helper has: those of
+ * KernelHook.functions from 0x10000 on. The host puts the kernel's own in their place. For an
+ * `extern ... __ksym` libbpf would read all of the kernel's types. Where the kernel has none of
+ * that name, the call must not be reached. In programs on tp_btf, fentry, fexit and iter alone.
+ */
+static void (*bpf_preempt_disable)(void) = (void *)0x10000;
+static void (*bpf_preempt_enable)(void) = (void *)0x10001;
+static void *(*bpf_rdonly_cast)(const void *object, __u32 type) = (void *)0x10002;
+
+/*
+ * Around what changes the current thread's own state: a switch in the middle of it
+ * would see it half changed, and the kernel skips runs of a program that was
+ * preempted on that CPU. No cost where programs are not preempted.
+ */
+static __always_inline void hold_cpu(void)
+{
+	if (preemptible)
+		bpf_preempt_disable();
+}
+
+static __always_inline void let_cpu_go(void)
+{
+	if (preemptible)
+		bpf_preempt_enable();
+}
+
+/*
+ * What a perf_event program gets: struct bpf_perf_event_data of
+ * include/uapi/linux/bpf_perf_event.h, with the registers of arch/x86/include/uapi/asm/ptrace.h:
+ * `kernel.h` has a pt_regs of its own.
+ */
+struct sample_context {
+	unsigned long before_cs[17];
+	unsigned long cs;
+	unsigned long after_cs[3];
+	/* Of a clock, nanoseconds. */
+	__u64 period;
+};
+
+/* How often a clock was due since it was last due, which is moved to now. */
+static __always_inline __u64 strokes_due(__u64 *due_ns, __u64 now, __u64 period_ns)
+{
+	__u64 count = period_ns && *due_ns ? (now - *due_ns) / period_ns : 0;
+
+	*due_ns += count * period_ns;
+	return count;
+}
+
+/*
+ * How many strokes did not come before this one. The clock strikes at multiples of its period
+ * (hrtimer_forward_now() in perf_swevent_hrtimer(), kernel/events/core.c), and some microseconds
+ * late; the earliest one sets the rhythm.
+ */
+static __always_inline __u64 strokes_missed(__u64 *due_ns, __u64 now, __u64 period_ns)
+{
+	__u64 count = strokes_due(due_ns, now, period_ns);
+
+	if (!count)
+		*due_ns = now;
+	return count ? count - 1 : 0;
 }
 
 #endif

@@ -12,6 +12,7 @@
 #else
 #include <linux/types.h>
 #endif
+#include "threads.h"
 
 /* The states of a thread. It is in exactly one at any moment. */
 enum time_state {
@@ -55,11 +56,7 @@ enum time_syscall_class {
 };
 
 enum {
-	/* Powers of two, so that a mask bounds an index for the verifier. */
-	TIME_STATE_SLOTS = 32,
 	TIME_SYSCALLS = 1024,
-	/* Counters by CPU; beyond that two CPUs share one. */
-	TIME_CPUS = 512,
 	TIME_OTHER_SLOTS = 8,
 	/* Run-queue latency: 4 buckets an octave, in units of 64 ns. */
 	TIME_LATENCY_BUCKETS = 128,
@@ -108,13 +105,18 @@ struct time_thread {
 	__u32 faulted;
 	struct time_context at;
 	__u64 syscalls;
+	/* Whose ledger it is: the task's address and when it was made, together unique. */
+	__u64 task;
+	__u64 task_start_ns;
+
+	__u64 ns[TIME_STATES];
+
 	__u64 first_ns;
 	__u64 irq_start_ns;
-
-	__u64 ns[TIME_STATE_SLOTS];
-
+	/* Less the time in interrupts by then. */
 	__u64 softirq_start_ns;
-	__u64 softirq_irq_ns;
+	/* The end of the last interrupt. */
+	__u64 interrupted_ns;
 	__u64 voluntary_switches;
 	__u64 involuntary_switches;
 	__u64 latency_max_ns;
@@ -128,25 +130,44 @@ struct time_thread {
 	struct time_kernel_counts at_first;
 	struct time_kernel_counts counts;
 	/* For a thread still UNATTRIBUTED: what it is blocked in, or 0. */
-	__u32 blocked_in;
-	/* The entry of other[] that is being charged. */
-	__u32 other;
+	__u16 blocked_in;
+	/* The entry of others[] that is being charged. */
+	__u16 other;
 	__s32 blocked_syscall;
-	__u32 _pad;
+	/* Where its registers of user mode lie, once it has made a system call. */
+	__u64 registers;
 	struct time_other others[TIME_OTHER_SLOTS];
 	__u32 latency[TIME_LATENCY_BUCKETS];
+	/* Samples that found it on a CPU, by the mode that its registers were of. */
+	__u64 user_samples;
+	__u64 system_samples;
 };
 
-enum time_life {
-	TIME_FREE,
-	TIME_ALIVE,
-	TIME_ENDED,
+/* What a CPU keeps for itself, in a cache line of its own. */
+struct time_cpu {
+	/* Runs of the programs. */
+	__u64 runs;
+	/* The ledger that was found last, which is likely to be wanted next. */
+	__u32 slot;
+	/* The sampling clock rests while the CPU is idle. When was it due last, and how long is it
+	 * until the next time?
+	 */
+	__u32 idle;
+	__u64 due_ns;
+	__u64 period_ns;
+	/* Strokes that were taken as samples, and strokes that did not come, at least. */
+	__u64 samples;
+	__u64 missed_strokes;
+	/* Of a jittered clock: how long until the next sample. */
+	__s64 until_sample_ns;
+	__u64 _pad_to_line;
 };
 
 _Static_assert(sizeof(struct time_kernel_counts) == 48, "layout");
+_Static_assert(sizeof(struct time_cpu) == 64, "one line");
 _Static_assert(sizeof(struct time_other) == 16, "layout");
 _Static_assert(__builtin_offsetof(struct time_thread, ns) == 64, "one line");
-_Static_assert(sizeof(struct time_thread) == 1152, "layout");
-_Static_assert(TIME_STATES <= TIME_STATE_SLOTS, "states fit");
+/* An odd number, so that equal fields of many threads spread over the cache. */
+_Static_assert(sizeof(struct time_thread) == 17 * 64, "whole lines");
 
 #endif

@@ -17,6 +17,8 @@ public struct BPFError: Error, Sendable, CustomStringConvertible {
         case rejected
         /// A value does not have the size or shape that the object declares.
         case mismatch
+        /// A constant of a loaded object: the kernel has frozen it.
+        case frozen
         /// Any other error number.
         case failed
     }
@@ -28,12 +30,14 @@ public struct BPFError: Error, Sendable, CustomStringConvertible {
     public let subject: String
     /// The error number, or 0 where no system call failed.
     public let errno: Int32
+    /// Of a feature that this kernel does not have: the first Linux that has it, `5.11`, where that is known.
+    public internal(set) var since: String?
     /// What libbpf logged meanwhile, the verifier's log included. May be empty or long.
     public let log: String
 
     /// - Parameter code: nil: what the error number and the log amount to.
     init(_ code: Code?, _ operation: String, _ subject: String, errno: Int32 = 0, log: String = "") {
-        self.code = code ?? Code(errno: errno, log: log)
+        self.code = code ?? Code(errno: errno, log: log, isLoading: operation == "load")
         self.operation = operation
         self.subject = subject
         self.errno = errno
@@ -51,10 +55,12 @@ public struct BPFError: Error, Sendable, CustomStringConvertible {
                 "not permitted: it needs CAP_BPF and CAP_PERFMON, or root "
                     + "(and a kernel lockdown or seccomp filter can forbid it even to root)"
             case .notSupported:
-                "this kernel does not support it" + (hint.map { ": \($0)" } ?? "")
+                "this kernel does not support it" + (since.map { " (Linux \($0) does)" } ?? "")
+                    + (hint.map { ": \($0)" } ?? "")
             case .notFound: "there is none of that name"
             case .rejected: "the verifier rejected it" + (hint.map { ": \($0)" } ?? "")
             case .mismatch: "the size does not match the one in the object"
+            case .frozen: "it is a constant, which can be set before loading alone"
             case .failed: String(cString: strerror(errno)) + (hint.map { ": \($0)" } ?? "")
             }
         return "cannot \(operation) \(subject): \(reason)"
@@ -71,10 +77,11 @@ public struct BPFError: Error, Sendable, CustomStringConvertible {
 }
 
 extension BPFError.Code {
-    init(errno: Int32, log: String) {
+    init(errno: Int32, log: String, isLoading: Bool) {
         self =
             switch errno {
-            case EACCES: .rejected
+            case EACCES where isLoading: .rejected
+            case EACCES: .notPermitted
             case EPERM where log.contains("BEGIN PROG LOAD LOG"): .rejected
             case EINVAL where log.contains("BEGIN PROG LOAD LOG"): .rejected
             case EPERM: .notPermitted

@@ -24,13 +24,36 @@ public enum Feature: String, CaseIterable, Sendable {
     case taskRegisters
     /// `BPF_ENABLE_STATS`, since 5.8; needs CAP_SYS_ADMIN.
     case runStatistics
+    /// `bpf_ktime_get_coarse_ns()`, since 5.11.
+    case coarseClock
+    /// `bpf_ktime_get_tai_ns()`, since 6.1.
+    case taiClock
 }
 
 extension Feature {
-    /// Tries the feature. nil: it is there. Else why it is not.
+    /// The first Linux that has it; nil where a build decides, or a right.
+    public var since: String? {
+        switch self {
+        case .ringBuffer, .taskIterator, .runStatistics: "5.8"
+        case .taskStorage: "5.11"
+        case .fentry: "5.5"
+        case .coarseClock: "5.11"
+        case .taskRegisters: "5.15"
+        case .taiClock: "6.1"
+        case .tracing, .btf, .kprobes, .uprobes: nil
+        }
+    }
+
+    /// Tries the feature; of probes, whether the kernel lists them. nil: it is there. Else why it is not.
     ///
     /// What a trial makes is gone when this returns. It takes up to a few milliseconds.
     public func trial() -> BPFError? {
+        guard var error = attempt() else { return nil }
+        error.since = since
+        return error
+    }
+
+    private func attempt() -> BPFError? {
         switch self {
         case .tracing: Self.load(BPF_PROG_TYPE_RAW_TRACEPOINT, [.setR0, .exit], rawValue)
         case .btf:
@@ -49,9 +72,14 @@ extension Feature {
             // r1 = current, r0 = bpf_task_pt_regs(r1)
             Self.load(
                 BPF_PROG_TYPE_TRACING,
-                [.call(BPF_FUNC_get_current_task_btf), .moveR0toR1, .call(BPF_FUNC_task_pt_regs), .setR0, .exit],
+                [.call(BPF_FUNC_get_current_task_btf), .move(1, 0), .call(BPF_FUNC_task_pt_regs), .setR0, .exit],
                 rawValue, attach: BPF_TRACE_RAW_TP, to: "btf_trace_sched_switch")
         case .runStatistics: Self.runStatistics()
+        case .coarseClock:
+            // Not for programs that can run in an NMI.
+            Self.load(BPF_PROG_TYPE_SOCKET_FILTER, [.call(BPF_FUNC_ktime_get_coarse_ns), .setR0, .exit], rawValue)
+        case .taiClock:
+            Self.load(BPF_PROG_TYPE_RAW_TRACEPOINT, [.call(BPF_FUNC_ktime_get_tai_ns), .setR0, .exit], rawValue)
         }
     }
 
@@ -59,19 +87,31 @@ extension Feature {
 
     /// Whether the kernel has a tracepoint that `tp_btf/NAME` can attach to.
     public static func hasTracepoint(_ name: String) -> Bool {
-        kernelType("btf_trace_\(name)", BTF_KIND_TYPEDEF) != nil
+        // Nothing else has such a name.
+        KernelTypes.withShared { $0.hasName("btf_trace_\(name)") } ?? false
+    }
+
+    /// Whether programs on tracepoints can be preempted, and can prevent that.
+    ///
+    /// Since 7.0 tracepoints are protected by SRCU, with preemption on. There was an SRCU of that name
+    /// before 6.13 as well, for tracepoints in idle CPUs alone; `faultable` came between.
+    public static var hasPreemptibleTracepoints: Bool {
+        KernelTypes.withShared {
+            $0.hasName("tracepoint_srcu_srcu_data") && $0.hasName("bpf_preempt_disable")
+                && $0.hasMember("faultable", of: "tracepoint_ext")
+        } ?? false
     }
 
     /// Whether the kernel's type information has a function of that name.
     public static func hasFunction(_ name: String) -> Bool { kernelType(name, BTF_KIND_FUNC) != nil }
 
+    /// The number of a kernel structure among the kernel's types; nil where it has none of that name.
+    public static func kernelStructure(_ name: String) -> UInt32? { kernelType(name, BTF_KIND_STRUCT) }
+
     /// Whether a kernel structure has a field of that name.
     public static func hasField(_ field: String, of type: String) -> Bool {
         KernelTypes.withShared { $0.hasMember(field, of: type) } ?? false
     }
-
-    /// Gives back the memory of the kernel's types, some megabytes; the next question reads them again.
-    public static func releaseKernelTypes() { KernelTypes.release() }
 
     // MARK: - The trials
 
@@ -82,15 +122,33 @@ extension Feature {
         return nil
     }
 
-    /// Task storage needs types for its values, so that a map alone cannot be tried without BTF; its
-    /// helper can: on a kernel without it the verifier names an unknown function.
+    /// A map with an integer for each task, and a program that looks one up.
     private static func taskStorage() -> BPFError? {
-        guard
-            hasFunction("bpf_task_storage_get") || hasFunction("bpf_task_storage_free")
-        else { return BPFError(.notSupported, "use", "task storage") }
+        let types = btf__new_empty()
+        defer { btf__free(types) }
+        let integer = btf__add_int(types, "int", 4, Int32(BTF_INT_SIGNED))
+        var options = bpf_map_create_opts()
+        options.sz = MemoryLayout<bpf_map_create_opts>.size
+        let (map, log) = LogCapture.capture { () -> Int32 in
+            let status = btf__load_into_kernel(types)
+            guard integer > 0, status == 0 else { return status < 0 ? status : -EINVAL }
+            options.btf_fd = UInt32(btf__fd(types))
+            options.btf_key_type_id = UInt32(integer)
+            options.btf_value_type_id = UInt32(integer)
+            options.map_flags = UInt32(BPF_F_NO_PREALLOC)
+            return bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "trial", 4, 4, 0, &options)
+        }
+        guard map >= 0 else {
+            return BPFError(map == -EINVAL ? .notSupported : nil, "create", "task storage", errno: -map, log: log)
+        }
+        defer { close(map) }
+        // r0 = bpf_task_storage_get(map, current, 0, 0)
         return load(
-            BPF_PROG_TYPE_TRACING, [.call(BPF_FUNC_get_current_task_btf), .setR0, .exit], "taskStorage",
-            attach: BPF_TRACE_RAW_TP, to: "btf_trace_sched_switch")
+            BPF_PROG_TYPE_TRACING,
+            [.call(BPF_FUNC_get_current_task_btf), .move(2, 0)] + bpf_insn.map(map, in: 1) + [
+                .set(3), .set(4), .call(BPF_FUNC_task_storage_get), .setR0, .exit,
+            ],
+            "taskStorage", attach: BPF_TRACE_RAW_TP, to: "btf_trace_sched_switch")
     }
 
     private static func runStatistics() -> BPFError? {
@@ -147,13 +205,23 @@ extension bpf_insn {
     // include/uapi/linux/bpf.h and bpf_common.h: BPF_ALU64|BPF_MOV, BPF_JMP|BPF_EXIT, BPF_JMP|BPF_CALL.
     fileprivate static var setR0: bpf_insn { make(0xb7) }
     fileprivate static var exit: bpf_insn { make(0x95) }
-    fileprivate static var moveR0toR1: bpf_insn { make(0xbf, destination: 1) }
+    fileprivate static func set(_ register: UInt8) -> bpf_insn { make(0xb7, destination: register) }
+    fileprivate static func move(_ register: UInt8, _ source: UInt8) -> bpf_insn {
+        make(0xbf, destination: register, source: source)
+    }
+    /// BPF_LD|BPF_IMM|BPF_DW with BPF_PSEUDO_MAP_FD, which takes two.
+    fileprivate static func map(_ descriptor: Int32, in register: UInt8) -> [bpf_insn] {
+        [make(0x18, destination: register, source: UInt8(BPF_PSEUDO_MAP_FD), immediate: descriptor), make(0)]
+    }
     fileprivate static func call(_ helper: bpf_func_id) -> bpf_insn { make(0x85, immediate: Int32(helper.rawValue)) }
 
-    private static func make(_ code: UInt8, destination: UInt8 = 0, immediate: Int32 = 0) -> bpf_insn {
+    private static func make(
+        _ code: UInt8, destination: UInt8 = 0, source: UInt8 = 0, immediate: Int32 = 0
+    ) -> bpf_insn {
         var instruction = bpf_insn()
         instruction.code = code
         instruction.dst_reg = destination
+        instruction.src_reg = source
         instruction.imm = immediate
         return instruction
     }

@@ -3,15 +3,21 @@ import CLibbpf
 import Glibc
 import Synchronization
 
+/// A type of the kernel's: its name, and its kind (`BTF_KIND_…`).
+struct KernelType: Hashable {
+    let name: String
+    let kind: Int
+}
+
 /// The running kernel's type information, searched where it lies.
 ///
-/// libbpf parses it whole for each object that it loads. For a question or two that would double the
-/// time to start, so this reads only names. Layout: include/uapi/linux/btf.h.
+/// libbpf would parse it whole for each object that it loads, which doubles the time to start. This
+/// walks over it. Layout: include/uapi/linux/btf.h.
 final class KernelTypes: Sendable {
     /// A mapping of our own until deinit: of the file since 6.16, of a copy before. Never written.
     private nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
     private let types: Range<Int>
-    private let names: Range<Int>
+    let names: Range<Int>
 
     /// nil where the kernel has none, or it cannot be read.
     init?(path: String = "/sys/kernel/btf/vmlinux") {
@@ -42,51 +48,72 @@ final class KernelTypes: Sendable {
     /// The number of the type of that name and kind (`BTF_KIND_…`), or nil.
     func id(of name: String, kind: Int) -> UInt32? {
         guard let offset = offset(of: name) else { return nil }
-        return find { $0.name_off == offset && Self.kind($0) == kind }?.id
+        var id: UInt32 = 0
+        var isFound = false
+        walk { type, _ in
+            id += 1
+            isFound = type.name_off == offset && type.kind == kind
+            return !isFound
+        }
+        return isFound ? id : nil
     }
+
+    /// Whether anything at all has that name.
+    func hasName(_ name: String) -> Bool { offset(of: name) != nil }
 
     /// Whether a structure has a member of that name.
     func hasMember(_ member: String, of structure: String) -> Bool {
         guard let name = offset(of: structure), let memberName = offset(of: member) else { return false }
-        // A member is 12 bytes, its name first (struct btf_member).
-        return find { type, body in
-            type.name_off == name && Self.kind(type) == BTF_KIND_STRUCT
-                && (0..<Self.count(type)).contains { self.word(at: body + 12 * $0) == memberName }
-        } != nil
+        var isFound = false
+        walk { type, start in
+            // A member is 12 bytes, its name first (struct btf_member).
+            isFound =
+                type.name_off == name && type.kind == BTF_KIND_STRUCT
+                && (0..<type.count).contains { self.word(at: start + 12 + 12 * $0) == memberName }
+            return !isFound
+        }
+        return isFound
     }
 
-    private func find(_ match: (btf_type) -> Bool) -> (id: UInt32, body: Int)? { find { type, _ in match(type) } }
-
-    /// Walks over all types; `match` gets each, and where what follows it begins.
-    private func find(_ match: (btf_type, Int) -> Bool) -> (id: UInt32, body: Int)? {
-        var id: UInt32 = 1
+    /// Walks over all types, in the order of their numbers, the first of which is 1. `visit` gets each
+    /// and where it stands, and says whether to go on.
+    ///
+    /// - Returns: false: it came to a kind that is not known, and what follows cannot be found.
+    // Inlined: there are a hundred thousand.
+    @discardableResult @inline(__always)
+    func walk(_ visit: (btf_type, Int) -> Bool) -> Bool {
         var position = types.lowerBound
         while position + 12 <= types.upperBound {
-            let type = bytes.loadUnaligned(fromByteOffset: position, as: btf_type.self)
-            let body = position + 12
-            if match(type, body) { return (id, body) }
-            guard let length = Self.length(type) else { return nil }
-            position = body + length
-            id += 1
+            let type = type(at: position)
+            guard visit(type, position) else { return true }
+            guard let next = start(after: position) else { return false }
+            position = next
         }
-        return nil
+        return true
     }
 
-    private func word(at position: Int) -> UInt32 {
-        bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)
-    }
+    /// Where the type after the one at a position stands; nil: that one's kind is not known.
+    @inline(__always)
+    func start(after position: Int) -> Int? { Self.length(type(at: position)).map { position + 12 + $0 } }
 
-    /// BTF_INFO_KIND and BTF_INFO_VLEN, macros that Swift does not see.
-    private static func kind(_ type: btf_type) -> Int { Int(type.info >> 24 & 0x1f) }
-    private static func count(_ type: btf_type) -> Int { Int(type.info & 0xffff) }
+    func type(at position: Int) -> btf_type { bytes.loadUnaligned(fromByteOffset: position, as: btf_type.self) }
+
+    func word(at position: Int) -> UInt32 { bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self) }
+
+    /// The bytes of a name, without its NUL.
+    func name(at offset: UInt32) -> UnsafeRawBufferPointer {
+        let rest = bytes[(names.lowerBound + Int(offset))..<names.upperBound]
+        return UnsafeRawBufferPointer(rebasing: rest.prefix { $0 != 0 })
+    }
 
     /// The bytes that follow a type; nil for a kind that is not known.
+    @inline(__always)
     private static func length(_ type: btf_type) -> Int? {
-        switch kind(type) {
+        switch type.kind {
         case BTF_KIND_INT, BTF_KIND_VAR, BTF_KIND_DECL_TAG: 4
         case BTF_KIND_ARRAY: 12
-        case BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_DATASEC, BTF_KIND_ENUM64: 12 * count(type)
-        case BTF_KIND_ENUM, BTF_KIND_FUNC_PROTO: 8 * count(type)
+        case BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_DATASEC, BTF_KIND_ENUM64: 12 * type.count
+        case BTF_KIND_ENUM, BTF_KIND_FUNC_PROTO: 8 * type.count
         case BTF_KIND_PTR, BTF_KIND_FWD, BTF_KIND_TYPEDEF, BTF_KIND_VOLATILE, BTF_KIND_CONST, BTF_KIND_RESTRICT,
             BTF_KIND_FUNC, BTF_KIND_FLOAT, BTF_KIND_TYPE_TAG:
             0
@@ -124,4 +151,11 @@ final class KernelTypes: Sendable {
         }
         return UnsafeRawBufferPointer(start: base, count: size)
     }
+}
+
+extension btf_type {
+    /// BTF_INFO_KIND and BTF_INFO_VLEN, macros that Swift does not see. Newer kernels use bits that were 0
+    /// before.
+    var kind: Int { Int(info >> 24 & 0x7f) }
+    var count: Int { Int(info & 0xff_ffff) }
 }

@@ -41,13 +41,13 @@ public struct Link: ~Copyable {
 }
 
 extension Object {
-    /// Attaches a program where its section says: `tp_btf/…`, `raw_tp/…`, `tp/…`, `fentry/…`,
-    /// `fexit/…`, `iter/…` and libbpf's other automatic sections.
+    /// Attaches a program where its section says: `tp_btf/…`, `fentry/…`, `fexit/…` and `iter/…`, to the
+    /// kernel itself and not to a module; `raw_tp/…`, `tp/…` and libbpf's other automatic sections.
     ///
     /// - Throws: ``BPFError``; with code `notSupported` where this kernel has no such hook.
     public func attach(_ program: String) throws(BPFError) -> Link {
         let found = try find(program: program)
-        let ((pointer, error), log) = LogCapture.capture { (bpf_program__attach(found), errno) }
+        let ((pointer, error), log) = LogCapture.capture { (KernelHook.attach(found), errno) }
         return try Link(pointer, program: program, errno: error, log: log)
     }
 
@@ -93,7 +93,20 @@ public struct Links: ~Copyable {
     /// - Throws: ``BPFError``; those attached before stay.
     public mutating func attach(_ program: String, of object: borrowing Object) throws(BPFError) {
         let found = try object.find(program: program)
-        let ((pointer, error), log) = LogCapture.capture { (bpf_program__attach(found), errno) }
+        let ((pointer, error), log) = LogCapture.capture { (KernelHook.attach(found), errno) }
+        guard let pointer else { throw BPFError(nil, "attach", program, errno: error, log: log) }
+        pointers.append(pointer)
+    }
+
+    /// Attaches a `perf_event` program to an open perf event, which the link owns from then on, and
+    /// keeps the link. The event counts from here on.
+    ///
+    /// - Parameter event: a descriptor from `perf_event_open(2)`; if this fails it stays the caller's.
+    public mutating func attach(
+        _ program: String, of object: borrowing Object, perfEvent event: Int32
+    ) throws(BPFError) {
+        let found = try object.find(program: program)
+        let ((pointer, error), log) = LogCapture.capture { (bpf_program__attach_perf_event(found, event), errno) }
         guard let pointer else { throw BPFError(nil, "attach", program, errno: error, log: log) }
         pointers.append(pointer)
     }

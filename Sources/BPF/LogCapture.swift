@@ -14,12 +14,16 @@ enum LogCapture {
     private static let limit = 256 * 1024
 
     private static let install: Void = {
-        _ = libbpf_set_print { _, format, arguments in
-            guard let format, let arguments else { return 0 }
-            var buffer = [CChar](repeating: 0, count: 16 * 1024)
-            let length = vsnprintf(&buffer, buffer.count, format, arguments)
-            let bytes = buffer.prefix(max(0, min(Int(length), buffer.count - 1)))
-            let text = String(decoding: bytes.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        _ = libbpf_set_print { level, format, arguments in
+            // Of debugging there are hundreds of lines for each object.
+            guard level != LIBBPF_DEBUG, let format, let arguments else { return 0 }
+            // A verifier's log comes as one message.
+            let size = 4 << 20
+            guard let buffer = malloc(size)?.assumingMemoryBound(to: CChar.self) else { return 0 }
+            defer { free(buffer) }
+            let length = vsnprintf(buffer, size, format, arguments)
+            guard length >= 0 else { return 0 }
+            let text = String(cString: buffer)
             LogCapture.lines.withLock { lines in
                 lines += text
                 if lines.utf8.count > limit { lines = String(lines.suffix(limit / 2)) }

@@ -15,7 +15,8 @@ public struct Map: ~Copyable {
     public let valueSize: Int
     let isPerCPU: Bool
     let type: UInt32
-    let descriptor: Int32
+    /// The map's own, valid as long as this value is; for bpf(2) calls that this library has not.
+    public let descriptor: Int32
 
     init(duplicating map: OpaquePointer, name: String) throws(BPFError) {
         let descriptor = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0)

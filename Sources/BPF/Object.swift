@@ -50,6 +50,32 @@ public struct Object: ~Copyable {
         return names
     }
 
+    /// Calls a program once, here and now, as `BPF_PROG_TEST_RUN` does: a `raw_tp` program that is not
+    /// attached and reads no arguments, or a `socket` program, on an empty packet.
+    ///
+    /// - Parameter cpu: the CPU to call it on, where it interrupts what runs (`raw_tp` alone); nil: this one.
+    /// - Returns: what the program returned.
+    @discardableResult
+    public func call(_ program: String, onCPU cpu: Int? = nil) throws(BPFError) -> UInt32 {
+        let found = try find(program: program)
+        var options = bpf_test_run_opts()
+        options.sz = MemoryLayout<bpf_test_run_opts>.size
+        if let cpu {
+            options.flags = UInt32(BPF_F_TEST_RUN_ON_CPU)
+            options.cpu = UInt32(cpu)
+        }
+        // ETH_HLEN: the least that bpf_prog_test_run_skb() takes. A raw_tp program may be given nothing.
+        let packet: [UInt8] =
+            bpf_program__type(found) == BPF_PROG_TYPE_SOCKET_FILTER ? Array(repeating: 0, count: 14) : []
+        let status = packet.withUnsafeBytes { packet in
+            options.data_in = packet.isEmpty ? nil : packet.baseAddress
+            options.data_size_in = UInt32(packet.count)
+            return bpf_prog_test_run_opts(bpf_program__fd(found), &options)
+        }
+        guard status == 0 else { throw BPFError("call", program, errno: -status) }
+        return options.retval
+    }
+
     func find(program: String) throws(BPFError) -> OpaquePointer {
         guard let found = bpf_object__find_program_by_name(pointer, program), bpf_program__fd(found) >= 0 else {
             throw BPFError(.notFound, "use the program", "\(name)/\(program)")
@@ -83,7 +109,7 @@ public struct Object: ~Copyable {
     /// any more: the kernel has frozen them.
     public func set<T: BitwiseCopyable>(_ variable: String, to value: T) throws(BPFError) {
         guard variables[variable]?.map != ".rodata" else {
-            throw BPFError(.notPermitted, "change the constant", "\(name)/\(variable)")
+            throw BPFError(.frozen, "change", "\(name)/\(variable)")
         }
         try address(of: variable, size: MemoryLayout<T>.size).storeBytes(of: value, as: T.self)
     }

@@ -11,38 +11,52 @@ public struct OpenObject: ~Copyable {
     public let name: String
     /// Where each global variable lies; read from the object's own BTF.
     private let variables: [String: Variable]
+    /// A file in memory, for those of the kernel's types that the programs read; libbpf reads it when it
+    /// loads the object. -1: there is none, and libbpf searches all types.
+    private let types: Int32
 
     /// Opens an object from the bytes of an ELF file. They are copied.
     ///
     /// - Throws: ``BPFError`` when they are not a BPF object.
     public init(name: String, bytes: UnsafeRawBufferPointer) throws(BPFError) {
-        let (pointer, log) = LogCapture.capture {
-            var options = bpf_object_open_opts()
-            options.sz = MemoryLayout<bpf_object_open_opts>.size
-            return name.withCString { name in
+        try self.init(name: name) { options in
+            name.withCString { name in
                 options.object_name = name
                 return bpf_object__open_mem(bytes.baseAddress, bytes.count, &options)
             }
         }
-        try self.init(pointer: pointer, name: name, errno: errno, log: log)
     }
 
     /// Opens an object file.
     public init(path: String) throws(BPFError) {
-        let (pointer, log) = LogCapture.capture { bpf_object__open_file(path, nil) }
-        try self.init(pointer: pointer, name: path, errno: errno, log: log)
+        try self.init(name: path) { bpf_object__open_file(path, &$0) }
     }
 
-    private init(pointer: OpaquePointer?, name: String, errno: Int32, log: String) throws(BPFError) {
-        guard let pointer else { throw BPFError("open", name, errno: errno, log: log) }
+    private init(name: String, open: (inout bpf_object_open_opts) -> OpaquePointer?) throws(BPFError) {
+        KernelHook.register
+        let types = KernelTypes.withShared { _ in memfd_create("types", UInt32(MFD_CLOEXEC)) } ?? -1
+        let ((pointer, error), log) = LogCapture.capture {
+            var options = bpf_object_open_opts()
+            options.sz = MemoryLayout<bpf_object_open_opts>.size
+            return "/proc/self/fd/\(types)".withCString { path in
+                options.btf_custom_path = types < 0 ? nil : path
+                return (open(&options), errno)
+            }
+        }
+        guard let pointer else {
+            close(types)
+            throw BPFError("open", name, errno: error, log: log)
+        }
         self.pointer = pointer
         self.name = name
         self.variables = Variable.all(of: pointer)
+        self.types = types
     }
 
     deinit {
         // Not yet loaded: the object is still ours.
         if let pointer { bpf_object__close(pointer) }
+        close(types)
     }
 
     /// Sets the initial value of a global variable, `const volatile` knobs included.
@@ -108,15 +122,67 @@ public struct OpenObject: ~Copyable {
 
     /// Creates the maps, has the verifier check the programs, and loads them.
     ///
+    /// The programs' types are fitted to those of the kernel (CO-RE) by an excerpt, in which types have
+    /// other numbers than in the kernel: a program cannot use `bpf_core_type_id_kernel()`.
+    /// ``Feature/kernelStructure(_:)`` gives a number, for a knob.
+    ///
     /// - Throws: ``BPFError`` whose `log` holds the verifier's words.
     public consuming func load() throws(BPFError) -> Object {
         guard let pointer = pointer.take() else { throw BPFError(.failed, "load", name, errno: EINVAL) }
+        do throws(BPFError) {
+            try fit(pointer)
+        } catch {
+            bpf_object__close(pointer)
+            throw error
+        }
         let (status, log) = LogCapture.capture { bpf_object__load(pointer) }
         guard status == 0 else {
             bpf_object__close(pointer)
             throw BPFError("load", name, errno: -status, log: log)
         }
         return Object(pointer: pointer, name: name, variables: variables)
+    }
+
+    /// Finds, of the kernel's types, those that the programs read, and the numbers of those that they attach
+    /// to.
+    private borrowing func fit(_ object: OpaquePointer) throws(BPFError) {
+        let hooks = KernelHook.all(in: object)
+        let names = bpf_object__btf(object).map(Self.typeNames(of:)) ?? []
+        let found = KernelTypes.withShared {
+            $0.excerpt(of: names, finding: Set(hooks.map(\.type)).union(KernelHook.functions))
+        }
+        KernelTypes.release()
+        guard let found = found ?? nil else {
+            // There are none, or not to be understood: a program that needs none can be loaded.
+            guard types < 0, hooks.isEmpty else {
+                throw BPFError(.notSupported, "use", "the kernel's type information (BTF)")
+            }
+            return
+        }
+        KernelHook.remember(found.numbers)
+        if let missing = hooks.first(where: { found.numbers[$0.type] == nil }) {
+            throw BPFError(.notSupported, "attach", "\(missing.program) to \(missing.section)")
+        }
+        guard types >= 0 else { return }
+        guard found.bytes.withUnsafeBytes({ write(types, $0.baseAddress, $0.count) }) == found.bytes.count else {
+            throw BPFError("excerpt the kernel's types", name, errno: errno)
+        }
+    }
+}
+
+extension OpenObject {
+    /// The names of an object's types as the kernel has them: what follows `___` tells apart several of
+    /// one name.
+    private static func typeNames(of btf: OpaquePointer) -> Set<String> {
+        var names: Set<String> = []
+        for id in 1..<btf__type_cnt(btf) {
+            guard let type = btf__type_by_id(btf, id), type.pointee.name_off != 0,
+                let bytes = btf__name_by_offset(btf, type.pointee.name_off)
+            else { continue }
+            let length = strstr(bytes, "___").map { UnsafePointer($0) - bytes } ?? strlen(bytes)
+            names.insert(String(decoding: UnsafeRawBufferPointer(start: bytes, count: length), as: UTF8.self))
+        }
+        return names
     }
 }
 
@@ -131,12 +197,12 @@ struct Variable {
         guard let btf = bpf_object__btf(object) else { return [:] }
         var found: [String: Variable] = [:]
         for id in 1..<btf__type_cnt(btf) {
-            guard let section = btf__type_by_id(btf, id), section.kind == BTF_KIND_DATASEC,
+            guard let section = btf__type_by_id(btf, id), section.pointee.kind == BTF_KIND_DATASEC,
                 let map = btf__name_by_offset(btf, section.pointee.name_off)
             else { continue }
             // include/uapi/linux/btf.h: vlen entries of btf_var_secinfo follow the type.
             let entries = UnsafeRawPointer(section + 1).assumingMemoryBound(to: btf_var_secinfo.self)
-            for entry in UnsafeBufferPointer(start: entries, count: section.count) {
+            for entry in UnsafeBufferPointer(start: entries, count: section.pointee.count) {
                 guard let variable = btf__type_by_id(btf, entry.type),
                     let name = btf__name_by_offset(btf, variable.pointee.name_off)
                 else { continue }
@@ -146,10 +212,4 @@ struct Variable {
         }
         return found
     }
-}
-
-extension UnsafePointer<btf_type> {
-    /// BTF_INFO_KIND and BTF_INFO_VLEN of include/uapi/linux/btf.h, which Swift cannot import.
-    var kind: Int { Int(pointee.info >> 24 & 0x1f) }
-    var count: Int { Int(pointee.info & 0xffff) }
 }

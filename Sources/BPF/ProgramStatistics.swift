@@ -13,6 +13,14 @@ public struct ProgramStatistics: Sendable {
     public let missedRuns: UInt64
     /// Memory for the program's code in bytes.
     public let memoryBytes: UInt64
+
+    /// What has been added since an earlier reading of the same program.
+    public func since(_ earlier: ProgramStatistics) -> ProgramStatistics {
+        ProgramStatistics(
+            program: program, runCount: runCount - earlier.runCount,
+            runNanoseconds: runNanoseconds - earlier.runNanoseconds, missedRuns: missedRuns - earlier.missedRuns,
+            memoryBytes: memoryBytes)
+    }
 }
 
 extension Object {

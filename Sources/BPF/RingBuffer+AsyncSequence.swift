@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import CLibbpf
 import Glibc
 
 extension RingBuffer {
     /// The records as an asynchronous sequence of owned values, for programs built on tasks.
     ///
     /// A thread of its own waits on the ring and copies what arrives. It ends, and gives the ring
-    /// back, when the consumer stops iterating. Values that the consumer has not taken yet wait in
+    /// back, once nothing holds the sequence or an iterator of it any more. Values that the consumer has not taken yet wait in
     /// memory: this trades the ring's bound for convenience, where ``drain(_:)`` keeps it.
     ///
     /// - Parameter decode: makes a value of a record's bytes, which are valid during the call alone.
@@ -14,22 +15,30 @@ extension RingBuffer {
     ) -> AsyncStream<T> {
         let ring = Box(self)
         return AsyncStream { continuation in
-            // Its writing end is closed when the consumer has had enough.
-            var ends: [Int32] = [-1, -1]
-            pipe(&ends)
-            let (stop, stopper) = (ends[0], ends[1])
-            continuation.onTermination = { _ in close(stopper) }
-            Thread.start {
-                while true {
-                    ring.value.drain { continuation.yield(decode($0)) }
-                    var wait = [
-                        pollfd(fd: ring.value.descriptor, events: Int16(POLLIN), revents: 0),
-                        pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
-                    ]
-                    _ = poll(&wait, 2, -1)
-                    if wait[1].revents != 0 { break }
+            // Written to when the consumer has had enough; the thread closes it.
+            let stop = eventfd(0, Int32(EFD_CLOEXEC))
+            let isRunning =
+                stop >= 0
+                && Thread.start {
+                    while true {
+                        ring.value.drain { continuation.yield(decode($0)) }
+                        var wait = [
+                            pollfd(fd: ring.value.descriptor, events: Int16(POLLIN), revents: 0),
+                            pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
+                        ]
+                        _ = poll(&wait, 2, -1)
+                        if wait[1].revents != 0 { break }
+                    }
+                    close(stop)
                 }
-                close(stop)
+            guard isRunning else {
+                // No thread or no descriptor is to be had: an end is better than a wait for ever.
+                if stop >= 0 { close(stop) }
+                return continuation.finish()
+            }
+            continuation.onTermination = { _ in
+                var one: UInt64 = 1
+                write(stop, &one, MemoryLayout<UInt64>.size)
             }
         }
     }
@@ -49,17 +58,23 @@ private enum Thread {
         init(_ run: @escaping () -> Void) { self.run = run }
     }
 
-    static func start(_ body: @escaping @Sendable () -> Void) {
+    /// False: the system has no thread to give.
+    static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
         // Retained here, released by the thread that takes it.
         let context = Unmanaged.passRetained(Body(body)).toOpaque()
         var thread = pthread_t()
-        pthread_create(
+        let status = pthread_create(
             &thread, nil,
             { context in
                 guard let context else { return nil }
                 Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
                 return nil
             }, context)
+        guard status == 0 else {
+            Unmanaged<Body>.fromOpaque(context).release()
+            return false
+        }
         pthread_detach(thread)
+        return true
     }
 }

@@ -21,19 +21,38 @@ public enum Clock {
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
+    /// The time of day, in nanoseconds since 1970.
+    public static var realtime: UInt64 { read(CLOCK_REALTIME) }
+    /// CLOCK_BOOTTIME, the clock of `bpf_ktime_get_boot_ns()`: it goes on while the machine sleeps.
+    public static var boottime: UInt64 { read(CLOCK_BOOTTIME) }
+
     /// The time of day now, in RFC 3339 with milliseconds, in UTC.
-    public static var rfc3339: String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
+    public static var rfc3339: String { rfc3339(realtime) }
+
+    /// A time of day in RFC 3339 with milliseconds, in UTC.
+    public static func rfc3339(_ realtime: UInt64) -> String {
+        var seconds = time_t(realtime / 1_000_000_000)
         var parts = tm()
-        gmtime_r(&now.tv_sec, &parts)
-        func digits(_ value: Int, _ width: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
-        }
+        gmtime_r(&seconds, &parts)
         return [Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)]
-            .map { digits($0, 2) }.joined(separator: "-") + "T"
-            + [parts.tm_hour, parts.tm_min, parts.tm_sec].map { digits(Int($0), 2) }.joined(separator: ":")
-            + "." + digits(now.tv_nsec / 1_000_000, 3) + "Z"
+            .map { digits($0, 2) }.joined(separator: "-") + "T" + timeOfDay(parts, realtime) + "Z"
+    }
+
+    /// A time of day as clocks here show it: `14:03:07.412`.
+    public static func localTimeOfDay(_ realtime: UInt64) -> String {
+        var seconds = time_t(realtime / 1_000_000_000)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return timeOfDay(parts, realtime)
+    }
+
+    private static func timeOfDay(_ parts: tm, _ realtime: UInt64) -> String {
+        [parts.tm_hour, parts.tm_min, parts.tm_sec].map { digits(Int($0), 2) }.joined(separator: ":")
+            + "." + digits(Int(realtime / 1_000_000 % 1_000), 3)
+    }
+
+    private static func digits(_ value: Int, _ width: Int) -> String {
+        let text = String(value)
+        return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
     }
 }

@@ -9,9 +9,17 @@ public enum Host {
     public static var kernel: String { field(\.release) }
     public static var architecture: String { field(\.machine) }
 
-    /// From here on a write to a closed pipe is an error, not the end. Programs that are launched get
-    /// SIGPIPE as it was.
-    public static func ignoreClosedPipes() { apus_ignore_sigpipe() }
+    /// To be called first by a program that launches others: from here on a write to a closed pipe is an
+    /// error, not the end, and so is one to a standard stream that was closed; ends of children are not
+    /// ignored. Programs that are launched get SIGPIPE and SIGCHLD as they were.
+    public static func prepareProcess() { apus_prepare_process() }
+
+    /// Opens a file in memory with the code that the kernel maps into each 64-bit process, or -1. It is the
+    /// caller's.
+    public static func openVDSO() -> Int32 { apus_vdso_file() }
+
+    /// The number of the calling thread.
+    public static var threadID: Int32 { apus_gettid() }
 
     private static func field<T>(_ path: KeyPath<utsname, T>) -> String {
         var names = utsname()
@@ -19,12 +27,5 @@ public enum Host {
         return withUnsafeBytes(of: names[keyPath: path]) {
             String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
-    }
-
-    /// CPUs that could ever be there, whose numbers run from 0: the kernel's arrays have as many.
-    public static var possibleCPUs: Int {
-        let last = Procfs.text("/sys/devices/system/cpu/possible")?
-            .split(separator: ",").last?.split(separator: "-").last.flatMap { Int($0) }
-        return (last ?? Int(sysconf(Int32(_SC_NPROCESSORS_CONF))) - 1) + 1
     }
 }

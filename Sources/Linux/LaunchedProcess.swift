@@ -24,8 +24,10 @@ public final class LaunchedProcess {
     ///   - arguments: the program and its arguments; at least one.
     ///   - exact: the same arguments as the kernel gave them, where they may not be UTF-8.
     ///   - signals: what this process reads as signals; the program gets the mask from before.
+    ///   - filter: what the program, and all that come of it, are put under before it executes.
     public init(
-        _ arguments: [String], exact: [UnsafeMutablePointer<CChar>?]? = nil, unblocking signals: Signals
+        _ arguments: [String], exact: [UnsafeMutablePointer<CChar>?]? = nil, unblocking signals: Signals,
+        filter: SeccompFilter? = nil
     ) throws(SystemError) {
         let program = arguments.first ?? ""
         // Freed below; the child has copies of its own.
@@ -33,7 +35,9 @@ public final class LaunchedProcess {
         defer { pointers.forEach { free($0) } }
         var launch = apus_launch()
         var mask = signals.previousMask
-        let status = apus_fork(&launch, &pointers, &mask)
+        let status =
+            filter?.withProgram { apus_fork(&launch, &pointers, &mask, $0) }
+            ?? apus_fork(&launch, &pointers, &mask, nil)
         guard status == 0 else { throw SystemError("start", program, errno: status) }
         let descriptor = apus_pidfd_open(launch.pid)
         guard descriptor >= 0 else {
@@ -60,16 +64,27 @@ public final class LaunchedProcess {
     /// - Throws: ``SystemError`` with ENOENT where there is no such program, EACCES where it may
     ///   not be executed, or another error of `execve(2)`.
     public func start() throws(SystemError) {
+        release()
+        if let failure = waitForExecution() {
+            _ = reap()
+            throw failure
+        }
+    }
+
+    /// Lets the program execute, and returns at once: whoever traces it has to attend to it now.
+    public func release() {
         var byte: UInt8 = 1
         while write(startPipe, &byte, 1) < 0 && errno == EINTR {}
         close(startPipe)
         startPipe = -1
+    }
+
+    /// Waits until the program has executed, and gives why it could not; see ``start()``.
+    public func waitForExecution() -> SystemError? {
         var failure: Int32 = 0
         var count = read(failurePipe, &failure, 4)
         while count < 0 && errno == EINTR { count = read(failurePipe, &failure, 4) }
-        guard count == 4 else { return }
-        _ = reap()
-        throw SystemError("run", program, errno: failure)
+        return count == 4 ? SystemError("run", program, errno: failure) : nil
     }
 
     /// Whether it has ended. It stays a zombie, so that its number is not given to another.
@@ -82,9 +97,16 @@ public final class LaunchedProcess {
     public func reap() -> Exit {
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        return Exit(status: status)
+    }
+}
+
+extension LaunchedProcess.Exit {
+    /// - Parameter status: as wait(2) has it, of a process that ended.
+    public init(status: Int32) {
         // WIFSIGNALED, WTERMSIG, WEXITSTATUS of <bits/waitstatus.h>.
         let signal = status & 0x7f
-        return signal == 0 ? .code(status >> 8 & 0xff) : .signal(signal)
+        self = signal == 0 ? .code(status >> 8 & 0xff) : .signal(signal)
     }
 }
 

@@ -29,8 +29,22 @@ public enum Procfs {
         }
     }
 
-    /// Whether a process of that number exists, zombies included.
-    public static func exists(pid: Int32) -> Bool { access("/proc/\(pid)", F_OK) == 0 }
+    /// The names in a folder, sorted; none where it is not there or not readable.
+    public static func list(_ path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// How many threads of a process there are; 0 where there is no such process.
+    public static func threadCount(of pid: Int32) -> Int { field("Threads", of: pid).flatMap { Int($0) } ?? 0 }
 
     /// One line of /proc/PID/status: `field("State", of: 1)` is `S (sleeping)`.
     public static func field(_ name: String, of pid: Int32) -> String? {

@@ -23,6 +23,11 @@ public final class Signals {
 
     deinit {
         close(descriptor)
+        letThrough()
+    }
+
+    /// From now on they act as they would without this.
+    public func letThrough() {
         var previous = previousMask
         pthread_sigmask(SIG_SETMASK, &previous, nil)
     }

@@ -11,7 +11,10 @@ public enum SyscallTable {
 
     private static let numbers = Dictionary(uniqueKeysWithValues: names.map { ($1, $0) })
 
-    private static let names: [Int: String] = {
+    private static let names = namesByNumber(runs)
+
+    /// Names in runs of consecutive numbers, each after the run's first.
+    static func namesByNumber(_ runs: [(Int, String)]) -> [Int: String] {
         var names: [Int: String] = [:]
         for (first, run) in runs {
             for (offset, name) in run.split(whereSeparator: { $0 == " " || $0 == "\n" }).enumerated() {
@@ -19,7 +22,7 @@ public enum SyscallTable {
             }
         }
         return names
-    }()
+    }
 
     private static let runs: [(Int, String)] = [
         (

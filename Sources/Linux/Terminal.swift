@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// The controlling terminal with line editing off, so that keys arrive one by one. Ctrl-C still
-/// makes a signal.
+/// The controlling terminal. With line editing off keys arrive one by one; Ctrl-C still makes a signal.
 public final class Terminal {
     public let descriptor: Int32
     private var original = termios()
+    public let takesKeys: Bool
 
     /// nil where there is no terminal, or Apus is in the background of one.
-    public init?() {
+    ///
+    /// - Parameter takesKeys: false: what is typed is another program's, and nothing is changed.
+    public init?(takesKeys: Bool) {
+        self.takesKeys = takesKeys
         guard getenv("TERM").map({ String(cString: $0) }) != "dumb" else { return nil }
         descriptor = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
@@ -16,6 +19,7 @@ public final class Terminal {
             close(descriptor)
             return nil
         }
+        guard takesKeys else { return }
         var raw = original
         raw.c_lflag &= ~tcflag_t(ICANON | ECHO)
         tcsetattr(descriptor, TCSANOW, &raw)
@@ -27,7 +31,9 @@ public final class Terminal {
     }
 
     /// Puts the terminal back as it was.
-    public func restore() { tcsetattr(descriptor, TCSANOW, &original) }
+    public func restore() {
+        if takesKeys { tcsetattr(descriptor, TCSANOW, &original) }
+    }
 
     /// The keys that were pressed since the last call.
     public func keys() -> [UInt8] {

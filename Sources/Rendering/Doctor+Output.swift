@@ -13,9 +13,11 @@ extension Doctor.Examination {
                 case .no: finding.costs.isEmpty ? "no " : style.warning("no ")
                 case .unknown: style.warning("?  ")
                 }
-            lines.append(" \(mark)  " + finding.subject.padded(to: 26) + finding.detail.padded(toAtMost: 48))
-            if !finding.costs.isEmpty { lines.append("        costs: \(finding.costs)") }
-            if !finding.remedy.isEmpty { lines.append("        to get it: \(finding.remedy)") }
+            let head = " \(mark)  " + finding.subject.padded(to: 26)
+            lines.append(head + finding.detail.wrapped(indent: 32).dropFirst(32))
+            for (word, text) in [("costs", finding.costs), ("to get it", finding.remedy)] where !text.isEmpty {
+                lines.append("\(word): \(text)".wrapped(indent: 10, first: 8))
+            }
         }
         lines += [
             "", canTime ? " apus time can run." : style.warning(" apus time cannot run: see the lines that cost it."),

@@ -12,6 +12,15 @@ extension JSONWriter {
         value("time", Clock.rfc3339)
     }
 
+    /// How the program ended; null: it did not, or there was none.
+    mutating func exit(_ exit: LaunchedProcess.Exit?) {
+        switch exit {
+        case .code(let code): object("exit") { $0.value("code", code) }
+        case .signal(let signal): object("exit") { $0.value("signal", signal) }
+        case nil: value("exit", String?.none)
+        }
+    }
+
     mutating func completeness(_ completeness: Completeness) {
         object("completeness") { json in
             json.value("exact", completeness.isExact)
@@ -29,6 +38,7 @@ extension JSONWriter {
             json.value("bpf_ns_per_syscall", cost.nanosecondsPerSyscall)
             json.value("bpf_ns_per_switch", cost.nanosecondsPerSwitch)
             if let reason = cost.untimedReason { json.value("bpf_untimed_reason", reason) }
+            if let stops = cost.stopCount { json.value("ptrace_stops", stops) }
             json.value("bpf_map_bytes", cost.mapBytes)
             json.value("cpu_ns", cost.cpuNanoseconds)
             json.value("max_rss_bytes", cost.maxResidentBytes)

@@ -10,7 +10,14 @@ public enum Format {
         for (size, unit) in units where Double(nanoseconds) >= size * 0.99995 {
             let value = Double(nanoseconds) / size
             return fixed(
-                value, value < 9.995 ? 2 : value < 99.95 && size < 1e9 ? 1 : size < 1e9 ? 0 : value < 999.5 ? 2 : 0)
+                value,
+                value < 9.995
+                    ? 2
+                    : value < 99.95 && size < 1e9
+                        ? 1
+                        : size < 1e9
+                            ? 0
+                            : value < 99.995 ? 2 : value < 999.5 ? 1 : 0)
                 + " " + unit
         }
         return nanoseconds == 0 ? "0" : "\(nanoseconds) ns"
@@ -39,7 +46,12 @@ public enum Format {
         value < 1000 ? String(value) : value < 99_500 ? "\(value / 1000)k" : "\(value / 1_000_000)M"
     }
 
-    public static func bytes(_ value: UInt64) -> String { fixed(Double(value) / 1_048_576, 1) + " MB" }
+    /// With a unit: `812 B`, `16.0 KB`, `17.6 MB`, in powers of 1,024.
+    public static func bytes(_ value: UInt64) -> String {
+        if value < 1024 { return "\(value) B" }
+        return value < 1_048_576
+            ? fixed(Double(value) / 1024, 1) + " KB" : fixed(Double(value) / 1_048_576, 1) + " MB"
+    }
 
     /// A number with a given count of decimals.
     public static func fixed(_ value: Double, _ decimals: Int) -> String {
@@ -51,20 +63,4 @@ public enum Format {
         let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
         return (scaled < 0 ? "-" : "") + padded.dropLast(decimals) + "." + padded.suffix(decimals)
     }
-}
-
-extension String {
-    /// Padded with spaces, or cut, to so many columns. Only for text without wide characters' care.
-    func padded(to width: Int) -> String {
-        count >= width ? String(prefix(width)) : self + String(repeating: " ", count: width - count)
-    }
-
-    /// Without the spaces at its end.
-    var trimmedAtEnd: String {
-        var text = self[...]
-        while text.last == " " { text.removeLast() }
-        return String(text)
-    }
-
-    func aligned(right width: Int) -> String { String(repeating: " ", count: Swift.max(0, width - count)) + self }
 }

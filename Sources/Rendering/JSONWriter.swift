@@ -25,15 +25,15 @@ public struct JSONWriter {
         raw(value.map { String($0) } ?? "null")
     }
 
-    public mutating func value(_ key: String? = nil, _ value: Bool) {
+    public mutating func value(_ key: String? = nil, _ value: Bool?) {
         start(key)
-        raw(value ? "true" : "false")
+        raw(value.map { $0 ? "true" : "false" } ?? "null")
     }
 
-    /// One decimal: nanoseconds and ratios need no more. Not finite: null.
-    public mutating func value(_ key: String? = nil, _ value: Double?) {
+    /// A number with so many decimals; nanoseconds need just one. Not finite: null.
+    public mutating func value(_ key: String? = nil, _ value: Double?, decimals: Int = 1) {
         start(key)
-        raw(value.flatMap { $0.isFinite ? String(($0 * 10).rounded() / 10) : nil } ?? "null")
+        raw(value.flatMap { $0.isFinite ? Format.fixed($0, decimals) : nil } ?? "null")
     }
 
     public mutating func newline() {

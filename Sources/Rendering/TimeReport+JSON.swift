@@ -5,7 +5,7 @@ public import Tracers
 extension TimeReport {
     /// How to write a report as JSON.
     public struct JSONOptions: Sendable {
-        public var showsKernelTimes = false
+        public var showsAccounts = false
         /// Of a launched program: how it ended.
         public var exit: LaunchedProcess.Exit?
         /// A report for an interval: its number from 1; nil: of the whole run.
@@ -28,7 +28,15 @@ extension TimeReport {
                     json.value("included_in", "user_ns for faults in user mode, system_ns for those in a system call")
                 }
             }
+            json.value("syscall_boundary_ns", boundary)
             json.object("total") { json in write(total, to: &json, options) }
+            if earlier.threads > 0 {
+                json.object("earlier") { json in
+                    json.value("threads", earlier.threads)
+                    json.value("processes", earlier.processes)
+                    write(earlier.ledger, to: &json, options)
+                }
+            }
             json.array("processes") { json in
                 for process in processes {
                     json.object { json in
@@ -55,18 +63,15 @@ extension TimeReport {
                     }
                 }
             }
-            if options.showsKernelTimes {
+            writeSampling(to: &json)
+            if options.showsAccounts {
                 json.object("kernel_accounting") { json in
                     let mode = KernelAccounting.current
                     json.value("mode", mode.name)
                     json.value("tick_ns", Clock.tick)
                 }
             }
-            switch options.exit {
-            case .code(let code): json.object("exit") { $0.value("code", code) }
-            case .signal(let signal): json.object("exit") { $0.value("signal", signal) }
-            case nil: json.value("exit", String?.none)
-            }
+            json.exit(options.exit)
             json.completeness(completeness)
             json.observer(observer)
         }
@@ -75,33 +80,8 @@ extension TimeReport {
     }
 
     private func write(_ ledger: Ledger, to json: inout JSONWriter, _ options: JSONOptions) {
-        json.value("wall_ns", ledger.wall)
-        for state in [ThreadState.user, .system] { json.value("\(state.key)_ns", ledger[state]) }
-        json.value("fault_ns", measuresFaults ? ledger[.fault] : nil)
-        for state in [ThreadState.irq, .softirq, .preempted, .woken] { json.value("\(state.key)_ns", ledger[state]) }
-        json.object("blocked_ns") { json in
-            for state in ThreadState.blocked where state != .other { json.value(state.key, ledger[state]) }
-            json.value("other", ledger[.other])
-            json.object("other_by_syscall") { json in
-                for (call, ns) in ledger.otherWaits.sorted(by: { $0.value > $1.value }) {
-                    json.value(Ledger.name(ofCall: call), ns)
-                }
-            }
-        }
-        json.value("unattributed_ns", ledger[.unattributed])
-        json.value("residual_ns", ledger.residual)
-        json.value("voluntary_switches", ledger.voluntarySwitches)
-        json.value("involuntary_switches", ledger.involuntarySwitches)
-        json.value("migrations", ledger.migrations)
-        json.value("syscalls", ledger.syscalls)
-        json.value("minor_faults", ledger.minorFaults)
-        json.value("major_faults", ledger.majorFaults)
-        json.object("run_queue_latency_ns") { json in
-            json.value("p50", ledger.runQueueLatency.quantile(0.5))
-            json.value("p99", ledger.runQueueLatency.quantile(0.99))
-            json.value("max", ledger.runQueueLatency.count > 0 ? ledger.runQueueLatency.max : nil)
-        }
-        guard options.showsKernelTimes else { return }
+        ledger.write(to: &json, measuresFaults: measuresFaults)
+        guard options.showsAccounts else { return }
         json.object("kernel_times_ns") { json in
             json.value("utime", ledger.kernelTimes.adjusted.user)
             json.value("stime", ledger.kernelTimes.adjusted.system)
@@ -109,10 +89,41 @@ extension TimeReport {
             json.value("stime_raw", ledger.kernelTimes.system)
             json.value("sum_exec_runtime", ledger.kernelTimes.runtime)
         }
+        writeAccounts(of: ledger, to: &json)
     }
 }
 
 extension Ledger {
+    /// Its states and counts, as members of the object that is open.
+    func write(to json: inout JSONWriter, measuresFaults: Bool) {
+        json.value("wall_ns", wall)
+        for state in [ThreadState.user, .system] { json.value("\(state.key)_ns", self[state]) }
+        json.value("fault_ns", measuresFaults ? self[.fault] : nil)
+        for state in [ThreadState.irq, .softirq, .preempted, .woken] { json.value("\(state.key)_ns", self[state]) }
+        json.object("blocked_ns") { json in
+            for state in ThreadState.blocked where state != .other { json.value(state.key, self[state]) }
+            json.value("other", self[.other])
+        }
+        json.object("blocked_other_by_syscall_ns") { json in
+            for (call, ns) in otherWaits.sorted(by: { $0.value > $1.value }) {
+                json.value(Ledger.name(ofCall: call), ns)
+            }
+        }
+        json.value("unattributed_ns", self[.unattributed])
+        json.value("residual_ns", residual)
+        json.value("voluntary_switches", voluntarySwitches)
+        json.value("involuntary_switches", involuntarySwitches)
+        json.value("migrations", migrations)
+        json.value("syscalls", syscalls)
+        json.value("minor_faults", minorFaults)
+        json.value("major_faults", majorFaults)
+        json.object("run_queue_latency_ns") { json in
+            json.value("p50", runQueueLatency.quantile(0.5))
+            json.value("p99", runQueueLatency.quantile(0.99))
+            json.value("max", runQueueLatency.count > 0 ? runQueueLatency.max : nil)
+        }
+    }
+
     /// The name of a system call in ``Ledger/otherWaits``.
     static func name(ofCall number: Int32) -> String {
         switch number {

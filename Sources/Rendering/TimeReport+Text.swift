@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Linux
 public import Tracers
 
 extension TimeReport {
@@ -8,7 +7,8 @@ extension TimeReport {
         public var style = TextStyle(isOn: false)
         /// A row for each thread rather than for each process.
         public var showsThreads = false
-        public var showsKernelTimes = false
+        /// Beside the measured times, what samples and the kernel's ticks say of them.
+        public var showsAccounts = false
         /// How many rows at most; nil: all.
         public var rowLimit: Int?
         public var order = Order.cpu
@@ -27,10 +27,10 @@ extension TimeReport {
         let style = options.style
         var lines = [style.bold(title.escapedForTerminal.padded(toAtMost: 80)), ""]
         lines += partition(style)
-        lines += ["", switchesLine, latencyLine]
+        lines += [""] + countLines + [latencyLine]
         if options.rowLimit != 0 { lines += [""] + table(options) }
-        if options.showsKernelTimes { lines += [""] + kernelTimes(options) }
-        lines += [""] + footer(style)
+        if options.showsAccounts { lines += [""] + accountTable(options) }
+        lines += [""] + footer(completeness, observer, style)
         return lines.map { $0.trimmedAtEnd }.joined(separator: "\n") + "\n"
     }
 
@@ -49,14 +49,14 @@ extension TimeReport {
         return lines.prefix(height).map { $0.trimmedAtEnd }.joined(separator: "\n") + "\n"
     }
 
-    private var switchesLine: String {
-        wrapped(
-            [
-                "\(Format.count(total.syscalls)) system calls",
-                "switches \(Format.count(total.voluntarySwitches)) voluntary, \(Format.count(total.involuntarySwitches)) not",
-                "\(Format.count(total.migrations)) migrations",
-                "faults \(Format.count(total.minorFaults)) minor, \(Format.count(total.majorFaults)) major",
-            ], indent: 1)
+    private var countLines: [String] {
+        [
+            " \(Format.count(total.syscalls)) system calls; "
+                + "\(Format.count(total.voluntarySwitches)) voluntary switches, "
+                + "\(Format.count(total.involuntarySwitches)) involuntary",
+            " \(Format.count(total.migrations)) migrations; "
+                + "\(Format.count(total.minorFaults)) minor faults, \(Format.count(total.majorFaults)) major",
+        ]
     }
 
     private var latencyLine: String {
@@ -88,17 +88,21 @@ extension TimeReport {
         for (index, wait) in waits.sorted(by: { $0.1 > $1.1 }).enumerated() {
             rows.append((index == 0 ? "blocked" : "", wait.0, wait.1, "34"))
         }
-        rows.append(("", "unattributed", total[.unattributed], "35"))
+        rows.append(("unknown", "unattributed", total[.unattributed], "35"))
         var lines = [
             style.dim(" thread time".padded(to: 11 + 18) + "time".aligned(right: 10) + "share".aligned(right: 9)),
             line("all", "", total.wall, "", style),
         ]
-        lines += rows.filter { $0.group != "" || $0.ns > 0 || $0.name != "unattributed" }
+        lines += rows.filter { $0.ns > 0 || $0.name != "unattributed" }
             .map { line($0.group, $0.name, $0.ns, $0.color, style) }
         lines.append(
             " " + "residual".padded(to: 28) + "\(total.residual) ns".aligned(right: 10))
         if let faultsReason {
             lines.append(style.dim(" fault: inside user and system (\(faultsReason))"))
+        }
+        if boundary > 0 {
+            lines.append(
+                style.dim(" system: with \(boundary) ns a call for the way in and out, measured at the start"))
         }
         return lines
     }
@@ -164,82 +168,10 @@ extension TimeReport {
                     + "  " + ledger.mostlyIn.padded(toAtMost: 14))
         }
         if shown.count < all.count { lines.append("         … and \(all.count - shown.count) more") }
-        return lines
-    }
-
-    // MARK: - What the kernel says
-
-    private func kernelTimes(_ options: TextOptions) -> [String] {
-        let tick = Format.duration(Clock.tick)
-        var lines = [
-            " The kernel's accounting of the same threads: \(KernelAccounting.current.name), a tick is \(tick).",
-            options.style.dim(
-                "     TID COMMAND        "
-                    + ["USER", "UTIME", "SYSTEM", "STIME", "ON CPU", "RUNTIME"]
-                    .map { $0.aligned(right: 9) }.joined()),
-        ]
-        func row(_ id: String, _ command: String, _ ledger: Ledger) -> String {
-            let kernel = ledger.kernelTimes
-            let adjusted = kernel.adjusted
-            return id.aligned(right: 8) + " " + command.escapedForTerminal.padded(to: 15)
-                + [
-                    ledger[.user], adjusted.user, ledger[.system] + ledger[.fault], adjusted.system, ledger.onCPU,
-                    kernel.runtime,
-                ].map { " " + Format.duration($0).aligned(right: 8) }.joined()
+        if earlier.threads > 0 {
+            lines.append("         \(Format.count(UInt64(earlier.threads))) earlier threads are in the sums alone")
         }
-        let all = rows(options)
-        let shown = options.rowLimit.map { all.prefix($0) } ?? all[...]
-        lines += shown.map { row(String($0.tid), $0.command, $0.ledger) }
-        lines.append(row("", "all", total))
-        lines.append(" USER, SYSTEM, ON CPU: measured. UTIME, STIME: as the kernel reports")
-        lines.append(" of them, RUNTIME (sum_exec_runtime) split by the ticks that hit either.")
         return lines
-    }
-
-    // MARK: - Exactness and cost
-
-    private func footer(_ style: TextStyle) -> [String] {
-        var lines = [
-            completeness.isExact
-                ? " exact: every thread was seen, no run of a program was skipped"
-                : style.warning(wrapped(["A LOWER BOUND"] + completeness.reasons, indent: 1))
-        ]
-        let runs = Format.count(observer.runCount)
-        if let ns = observer.runNanoseconds {
-            let each = [
-                observer.nanosecondsPerSyscall.map { "\(Format.fixed($0, 0)) ns a system call" },
-                observer.nanosecondsPerSwitch.map { "\(Format.fixed($0, 0)) ns a switch" },
-            ].compactMap { $0 }.joined(separator: ", ")
-            let isSampled = observer.timedRuns < observer.runCount
-            lines.append(" observing cost \(isSampled ? "about " : "")\(Format.duration(ns)) in \(runs) program runs")
-            lines.append(
-                "   \(each)\(isSampled ? " (from \(Format.count(observer.timedRuns)) runs that were timed)" : "")")
-        } else {
-            lines.append(
-                " observing cost \(runs) program runs, not timed: \(observer.untimedReason ?? "none fell in a timed span")"
-            )
-        }
-        lines.append(
-            "   Apus itself: CPU \(Format.duration(observer.cpuNanoseconds)), memory \(Format.bytes(observer.maxResidentBytes)),"
-                + " maps in the kernel \(Format.bytes(observer.mapBytes))")
-        return lines
-    }
-
-    /// Parts with semicolons between, broken at words into lines of at most 80 columns.
-    private func wrapped(_ parts: [String], indent: Int) -> String {
-        let margin = String(repeating: " ", count: indent)
-        var lines = [""]
-        for word in parts.joined(separator: "; ").split(separator: " ") {
-            let last = lines[lines.count - 1]
-            if last.isEmpty {
-                lines[lines.count - 1] = String(word)
-            } else if last.count + word.count + 1 <= 80 - indent {
-                lines[lines.count - 1] = last + " " + word
-            } else {
-                lines.append(String(word))
-            }
-        }
-        return lines.map { margin + $0 }.joined(separator: "\n")
     }
 }
 
@@ -252,9 +184,4 @@ extension Ledger {
         }
         return most.name
     }
-}
-
-extension String {
-    /// Cut to so many columns, with an ellipsis where something was cut.
-    func padded(toAtMost width: Int) -> String { count <= width ? self : prefix(width - 1) + "…" }
 }

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import BPF
+import Glibc
+import Linux
 
 /// Whether a result is exact, or a lower bound and why.
 public struct Completeness: Sendable, Equatable {
@@ -12,6 +15,24 @@ public struct Completeness: Sendable, Equatable {
     public var isExact: Bool { reasons.isEmpty }
 
     public init() {}
+
+    /// Adds runs of a program whose execution the kernel did not tell of.
+    public mutating func take(unobserved runs: Int) {
+        guard runs > 0 else { return }
+        reasons.append(
+            "the kernel did not tell of the execution of \(runs) \(runs == 1 ? "run, which is" : "runs, which are") "
+                + "left out")
+    }
+
+    /// Adds the runs that the kernel skipped.
+    mutating func takeSkippedRuns(_ statistics: [ProgramStatistics]) {
+        let skipped = statistics.filter { $0.missedRuns > 0 }
+        missedRuns = skipped.reduce(0) { $0 + $1.missedRuns }
+        guard !skipped.isEmpty else { return }
+        reasons.append(
+            "the kernel skipped runs of "
+                + skipped.map { "\($0.program) (\($0.missedRuns))" }.joined(separator: ", "))
+    }
 }
 
 /// What the observation cost the machine.
@@ -30,6 +51,8 @@ public struct ObserverCost: Sendable, Equatable {
     public var nanosecondsPerSwitch: Double?
     /// Why the programs were not timed.
     public var untimedReason: String?
+    /// How often a thread of the target stopped for an observer that traces; nil: it is none.
+    public var stopCount: UInt64?
     /// CPU time of the observing process in nanoseconds.
     public var cpuNanoseconds: UInt64 = 0
     /// The most memory that the observing process had resident.
@@ -38,4 +61,25 @@ public struct ObserverCost: Sendable, Equatable {
     public var mapBytes: UInt64 = 0
 
     public init() {}
+
+    /// What has been added since an earlier reading. Peaks, sizes and means stay as they are.
+    func since(_ earlier: ObserverCost) -> ObserverCost {
+        var difference = self
+        difference.runCount -= earlier.runCount
+        difference.timedRuns -= min(timedRuns, earlier.timedRuns)
+        difference.cpuNanoseconds -= earlier.cpuNanoseconds
+        // An estimate of all runs can come out lower when more of them have been timed.
+        if let ns = runNanoseconds { difference.runNanoseconds = ns - min(ns, earlier.runNanoseconds ?? 0) }
+        return difference
+    }
+
+    /// What this process has used so far.
+    public static var ofThisProcess: ObserverCost {
+        var cost = ObserverCost()
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        cost.maxResidentBytes = UInt64(usage.ru_maxrss) * 1024
+        cost.cpuNanoseconds = Clock.processCPU
+        return cost
+    }
 }

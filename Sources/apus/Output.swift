@@ -12,25 +12,36 @@ struct Output {
     static let standardOutput = Output(descriptor: 1, name: "standard output")
     static let standardError = Output(descriptor: 2, name: "standard error")
 
-    /// Opens a file for results, replacing it; `-` is standard output.
+    /// Opens a file for results; `-` is standard output. What is in it is replaced when something is written:
+    /// who is interrupted before that has lost nothing.
     static func file(_ path: String) throws -> Output {
         guard path != "-" else { return standardOutput }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Failure(125, SystemError("write to", path, errno: errno).description) }
         return Output(descriptor: descriptor, name: path)
+    }
+
+    private var isRegularFile: Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     var isTerminal: Bool { isatty(descriptor) == 1 }
 
     func write(_ text: String) throws { try write(Array(text.utf8)) }
 
+    func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+
     /// Writes all of it. While nobody reads, signals are heard: the second one ends Apus.
-    func write(_ bytes: [UInt8]) throws {
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes[...]
+        // A file takes everything; a pipe that is writable at least so much without blocking (PIPE_BUF).
+        let isFile = isRegularFile
+        if isFile { try emptyIfUnwritten() }
         while !rest.isEmpty {
-            waitUntilWritable()
-            // A pipe that is writable takes this much at least without blocking (PIPE_BUF).
-            let count = rest.prefix(4096).withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if !isFile { waitUntilWritable() }
+            let part = UnsafeRawBufferPointer(rebasing: rest.prefix(isFile ? rest.count : 4096))
+            let count = Glibc.write(descriptor, part.baseAddress, part.count)
             if count >= 0 {
                 rest = rest.dropFirst(count)
             } else if errno != EINTR && errno != EAGAIN {
@@ -58,9 +69,16 @@ struct Output {
         }
     }
 
+    /// What a file held before goes when its first byte is about to come. Standard output is its owner's.
+    private func emptyIfUnwritten() throws {
+        guard descriptor > 2, lseek(descriptor, 0, SEEK_CUR) == 0, ftruncate(descriptor, 0) != 0 else { return }
+        throw Failure(125, SystemError("write to", name, errno: errno).description)
+    }
+
     /// Some file systems report a full disk only now.
     func finish() throws {
         guard descriptor > 2 else { return }
+        if isRegularFile { try emptyIfUnwritten() }
         guard close(descriptor) == 0 else {
             throw Failure(125, SystemError("write to", name, errno: errno).description)
         }

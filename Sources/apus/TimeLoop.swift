@@ -3,6 +3,44 @@ import Glibc
 import Linux
 import Tracers
 
+/// A tracer of threads, as the loop needs it.
+protocol ThreadTracer: ~Copyable {
+    associatedtype Printer: IntervalPrinter
+    var descriptor: Int32 { get }
+    var nextTimingSwitch: UInt64? { get }
+    mutating func switchTiming()
+    mutating func takeEnded() throws(TracerError)
+    mutating func reportInterval(to printer: inout Printer) throws
+    /// True: the user wants to quit.
+    mutating func heedKeys(of printer: inout Printer) throws -> Bool
+    borrowing func hasLivingThreads(of pid: Int32) throws(TracerError) -> Bool
+}
+
+/// What prints its reports at intervals.
+protocol IntervalPrinter {
+    /// Milliseconds; nil: no reports before the end.
+    var interval: Int? { get }
+    /// Keys arrive here; -1: none do.
+    var keyboard: Int32 { get }
+    func restoreTerminal()
+}
+
+extension TimeTracer: ThreadTracer {
+    mutating func takeEnded() throws(TracerError) { try collect() }
+    mutating func reportInterval(to printer: inout TimePrinter) throws {
+        try printer.interval(try report(recent: true))
+    }
+    mutating func heedKeys(of printer: inout TimePrinter) throws -> Bool { try printer.handleKeys() }
+}
+
+extension CountersTracer: ThreadTracer {
+    mutating func takeEnded() throws(TracerError) { try collect() }
+    mutating func reportInterval(to printer: inout CountersPrinter) throws { try printer.interval(try report()) }
+    mutating func heedKeys(of printer: inout CountersPrinter) -> Bool { false }
+}
+
+extension TimePrinter: IntervalPrinter {}
+
 /// Observes until there is nothing more to observe: reports at intervals, and takes in threads that
 /// ended.
 enum TimeLoop {
@@ -10,10 +48,12 @@ enum TimeLoop {
     struct End {
         var exit: LaunchedProcess.Exit?
         var signal: Int32?
+        /// The user has had enough: the program, if any, is not waited for.
+        var isQuit = false
     }
 
-    static func run(
-        _ tracer: inout TimeTracer, _ printer: inout TimePrinter, process: LaunchedProcess?, pids: [Int32],
+    static func run<Tracer: ThreadTracer & ~Copyable>(
+        _ tracer: inout Tracer, _ printer: inout Tracer.Printer, process: LaunchedProcess?, pids: [Int32],
         signals: Signals
     ) throws -> End {
         // Closed when the process ends; nobody else needs them.
@@ -36,8 +76,11 @@ enum TimeLoop {
                 end.signal = SIGINT
                 break
             }
-            if ready[2] { try tracer.collect() }
-            if ready[3], try printer.handleKeys(&tracer) { break }
+            if ready[2] { try tracer.takeEnded() }
+            if ready[3], try tracer.heedKeys(of: &printer) {
+                end.isQuit = true
+                break
+            }
             if ready[1] { break }
             for index in watched.indices where ready[4 + index] {
                 close(watched[index])
@@ -46,23 +89,26 @@ enum TimeLoop {
             if !pids.isEmpty && watched.allSatisfy({ $0 < 0 }) { break }
             if let due = tracer.nextTimingSwitch, Clock.monotonic >= due { tracer.switchTiming() }
             if let due = next, let step, Clock.monotonic >= due {
-                try printer.interval(try tracer.report())
+                try tracer.reportInterval(to: &printer)
                 // A report that took longer than an interval leaves some out rather than pile them up.
                 next = due + step * max(1, (Clock.monotonic - due) / step + (Clock.monotonic > due + step ? 1 : 0))
             }
         }
-        if let process { end.exit = try waitForEnd(of: process, &tracer, wasInterrupted: end.signal != nil) }
+        if end.signal != nil {
+            // Who interrupts again wants no report.
+            printer.restoreTerminal()
+            signals.letThrough()
+        }
+        // After an interrupt from the keyboard, which the program got as well, it has a moment to end.
+        if let process, waitReadable([process.descriptor], timeout: end.signal == nil ? 0 : 200)[0] {
+            end.exit = try reap(process, &tracer)
+        }
         return end
     }
 
-    /// After an interrupt from the keyboard, which the program got as well, gives it a moment to
-    /// end. nil: it runs on.
-    private static func waitForEnd(
-        of process: LaunchedProcess, _ tracer: inout TimeTracer, wasInterrupted: Bool
-    ) throws -> LaunchedProcess.Exit? {
-        if wasInterrupted {
-            guard waitReadable([process.descriptor], timeout: 200)[0] else { return nil }
-        }
+    private static func reap(
+        _ process: LaunchedProcess, _ tracer: inout some ThreadTracer & ~Copyable
+    ) throws -> LaunchedProcess.Exit {
         // It is a zombie before its threads have left the CPU for good: some microseconds.
         for _ in 0..<100 {
             guard try tracer.hasLivingThreads(of: process.pid) else { break }

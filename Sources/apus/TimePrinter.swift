@@ -10,10 +10,12 @@ struct TimePrinter {
     let style: TextStyle
     let isJSON: Bool
     var threads: Bool
-    let kernelTimes: Bool
+    let accounts: Bool
     let interval: Int?
     let rows: Int?
     let title: String
+    /// Whether the program is what is observed, rather than what says for how long.
+    let observesProgram: Bool
 
     private var previous: TimeReport?
     private var count = 0
@@ -22,25 +24,30 @@ struct TimePrinter {
     private let terminal: Terminal?
 
     init(
-        output: Output, style: TextStyle, isJSON: Bool, threads: Bool, kernelTimes: Bool, interval: Int?, rows: Int?,
-        title: String
+        output: Output, style: TextStyle, isJSON: Bool, threads: Bool, accounts: Bool, interval: Int?, rows: Int?,
+        title: String, observesProgram: Bool, sharesInput: Bool
     ) {
         self.output = output
         self.style = style
         self.isJSON = isJSON
         self.threads = threads
-        self.kernelTimes = kernelTimes
+        self.accounts = accounts
         self.interval = interval
         self.rows = rows
         self.title = title
-        terminal = interval != nil && !isJSON && output.isTerminal ? Terminal() : nil
+        self.observesProgram = observesProgram
+        // What is typed is the program's, if that reads from the terminal.
+        terminal =
+            interval != nil && !isJSON && output.isTerminal ? Terminal(takesKeys: !sharesInput) : nil
     }
 
-    /// Keys arrive here; -1 where there is no live table.
-    var keyboard: Int32 { terminal?.descriptor ?? -1 }
+    /// Keys arrive here; -1: none do.
+    var keyboard: Int32 { terminal.map { $0.takesKeys ? $0.descriptor : -1 } ?? -1 }
+
+    func restoreTerminal() { terminal?.restore() }
 
     /// True: the user wants to quit.
-    mutating func handleKeys(_ tracer: inout TimeTracer) throws -> Bool {
+    mutating func handleKeys() throws -> Bool {
         guard let terminal else { return false }
         for key in terminal.keys() {
             switch key {
@@ -62,7 +69,7 @@ struct TimePrinter {
 
     private var last: TimeReport?
 
-    /// A report of everything so far; prints what is new in it.
+    /// A report of all that was not over at the last interval; prints what is new in it.
     mutating func interval(_ report: TimeReport) throws {
         if isPaused { return }
         count += 1
@@ -81,8 +88,10 @@ struct TimePrinter {
     }
 
     /// The last report, of the whole run.
-    mutating func finish(_ report: TimeReport, exit: LaunchedProcess.Exit?) throws {
-        if interval != nil && terminal == nil { try interval(report) }
+    ///
+    /// - Parameter recent: what is new since the last interval.
+    mutating func finish(_ report: TimeReport, recent: TimeReport?, exit: LaunchedProcess.Exit?) throws {
+        if terminal == nil { try recent.map { try interval($0) } }
         terminal?.restore()
         if isJSON {
             var options = jsonOptions
@@ -90,23 +99,18 @@ struct TimePrinter {
             try output.write(report.json(options))
             return
         }
-        let processes = report.processes.count == 1 ? "1 process" : "\(report.processes.count) processes"
-        let threads = report.threads.count == 1 ? "1 thread" : "\(report.threads.count) threads"
-        let ending =
-            switch exit {
-            case .code(let code): ", exit \(code)"
-            case .signal(let signal): ", killed by signal \(signal) (\(String(cString: strsignal(signal))))"
-            case nil: ""
-            }
-        let facts = ": \(Format.duration(report.elapsed)), \(processes), \(threads)\(ending)"
-        let room = max(10, 80 - facts.count)
+        let count = (report.processes.count + report.earlier.processes, report.threads.count + report.earlier.threads)
         try output.write(
-            report.text(title: (title.count > room ? title.prefix(room - 1) + "…" : title) + facts, textOptions))
+            report.text(
+                title: summary(
+                    title, elapsed: report.elapsed, processes: count.0, threads: count.1,
+                    exit: observesProgram ? exit : nil),
+                textOptions))
     }
 
     private var jsonOptions: TimeReport.JSONOptions {
         var options = TimeReport.JSONOptions()
-        options.showsKernelTimes = kernelTimes
+        options.showsAccounts = accounts
         return options
     }
 
@@ -114,7 +118,7 @@ struct TimePrinter {
         var options = TimeReport.TextOptions()
         options.style = style
         options.showsThreads = threads
-        options.showsKernelTimes = kernelTimes
+        options.showsAccounts = accounts
         options.rowLimit = rows
         options.order = order
         return options
@@ -124,9 +128,13 @@ struct TimePrinter {
     private func draw() throws {
         guard let last else { return }
         let height = terminal?.size.rows ?? 24
-        let keys = " sort: c w b r s p (\(order.rawValue))  t threads  space \(isPaused ? "PAUSED" : "pause")  q quit"
+        let keys =
+            terminal?.takesKeys == true
+            ? " sort: c w b r s p (\(order.rawValue))  t threads  space \(isPaused ? "PAUSED" : "pause")  q quit"
+            : " Ctrl-C quits; keys are the program's"
         let text = last.screen(
             title: "\(title): the last \(Format.duration(last.elapsed))", height: height - 1, textOptions)
-        try output.write("\u{1b}[H\u{1b}[J" + text + keys)
+        // Cleared, and without line breaks of the terminal's own: a narrow one shows what fits.
+        try output.write("\u{1b}[?7l\u{1b}[H\u{1b}[J" + text + keys + "\u{1b}[?7h")
     }
 }

@@ -42,6 +42,15 @@ extension CommandTests {
             #expect(run.errorText.hasPrefix("apus: no process \(zombie)"))
         }
 
+        @Test func `a first thread that has ended waits for nothing`() throws {
+            let target = try Child([Programs.workload, "headless", "60000"])
+            defer { target.dispose() }
+            #expect(eventually { Procfs.state(of: target.pid) == "Z" })
+            let document = try TimeDocument(
+                apus("time", "--json", "-o", "-", "-p", "\(target.pid)", "--", "sleep", "0.1").output)
+            #expect(document.threads.count == 1 && document.threads[0].tid != target.pid, "\(document.threads)")
+        }
+
         @Test func `a process that ends while Apus attaches is observed, or is said to be gone`() throws {
             for step in 0..<40 {
                 let shell = try Child(["/bin/sh", "-c", "sleep \(Double(step) * 0.006) & echo $!; wait; exec sleep 60"])

@@ -159,12 +159,30 @@ final class Child {
     }
 
     /// Waits until it sleeps in poll(2) with SIGINT kept for itself: `apus time`, once it observes.
-    func waitUntilObserving() throws {
-        let isObserving = eventually {
+    func waitUntilObserving(within seconds: Double = 10) throws {
+        let isObserving = eventually(within: seconds) {
             read(timeout: 0)
             return Procfs.systemCall(of: pid) == "7" && Procfs.blocks(SIGINT, in: pid)
         }
         guard isObserving else { throw timeLimit("did not begin to observe") }
+    }
+
+    /// Until it has waited in the same write(2), or in poll(2) for the room to write, for a while: nobody
+    /// reads, and the pipe is full.
+    func waitUntilStuck() throws {
+        let isStuck = eventually {
+            for _ in 0..<50 {
+                guard ["1", "7"].contains(Procfs.systemCall(of: pid)) else { return false }
+                usleep(2_000)
+            }
+            return true
+        }
+        guard isStuck else { throw timeLimit("did not wait for a reader") }
+    }
+
+    /// Until it has taken note of a signal that it got.
+    func waitUntilTaken(_ signal: Int32) throws {
+        guard eventually({ !Procfs.pends(signal, in: pid) }) else { throw timeLimit("did not take signal \(signal)") }
     }
 
     private func timeLimit(_ what: String) -> TimeLimit {

@@ -93,6 +93,21 @@ extension CommandTests {
             }
         }
 
+        @Test func `the status comes through where the parent ignores the ends of children`() throws {
+            let run = try shell(#"trap '' CHLD; exec "$apus" time -- sh -c 'exit 7'"#)
+            #expect(run.end == .code(7), "\(run)")
+            #expect(run.errorText.contains("exit 7\n"))
+        }
+
+        @Test(arguments: ["1", "2"]) func `standard streams that are closed are an error, and nothing hangs`(
+            stream: String
+        ) throws {
+            let run = try shell("\"$apus\" doctor --json \(stream)>&-; echo $?")
+            #expect(stream == "1" || run.text.hasSuffix("\n0\n") || run.text.hasSuffix("\n1\n"), "\(run)")
+            let time = try shell("\"$apus\" time -- true \(stream)>&-")
+            #expect(time.end == .code(stream == "2" ? 125 : 0), "\(time)")
+        }
+
         @Test func `a lower bound is 123 with --strict, and names what is missing`() throws {
             let command = ["--max-threads", "3", "--json", "--", Programs.workload, "threads", "50"]
             let run = try runCommand(

@@ -121,8 +121,12 @@ extension CommandTests {
             close("wall") { $0.wallNs }
             close("user and system") { $0.userNs + $0.systemNs + ($0.faultNs.value ?? 0) }
             close("runnable") { $0.runnablePreemptedNs + $0.runnableWokenNs }
-            close("blocked") { $0.blockedNs.byCause.values.reduce(0, +) }
+            close("blocked") { $0.blockedNs.values.reduce(0, +) }
             #expect(intervals.reduce(0) { $0 + $1.total.syscalls } == last.total.syscalls)
+            // What observing cost is of the interval, too; some runs come between the last two reports.
+            let runs = intervals.reduce(0) { $0 + $1.observer.bpfRunCount }
+            #expect(runs <= last.observer.bpfRunCount && runs >= last.total.syscalls)
+            #expect(intervals.reduce(0) { $0 + $1.observer.cpuNs } <= last.observer.cpuNs)
             #expect(intervals.reduce(0) { $0 + $1.total.voluntarySwitches } == last.total.voluntarySwitches)
         }
 
@@ -152,10 +156,14 @@ private func expectBalanced(
     let difference = Int64(bitPattern: ledger.wallNs &- ledger.states)
     #expect(abs(difference) <= 1_000, "\(ledger)", sourceLocation: sourceLocation)
     #expect(difference == ledger.residualNs, sourceLocation: sourceLocation)
+    // A state below zero would wrap around, and the sum with it.
+    let states = [ledger.userNs, ledger.systemNs, ledger.irqNs, ledger.softirqNs, ledger.unattributedNs]
+    #expect(states.allSatisfy { $0 <= ledger.wallNs }, "\(ledger)", sourceLocation: sourceLocation)
+    #expect(ledger.blockedNs.values.allSatisfy { $0 <= ledger.wallNs }, "\(ledger)", sourceLocation: sourceLocation)
     #expect((ledger.faultNs.value != nil) == fault.measured, sourceLocation: sourceLocation)
     #expect(fault.measured || fault.reason.value != nil && fault.includedIn != nil, sourceLocation: sourceLocation)
-    let other = ledger.blockedNs.byCause["other"] ?? 0
-    let byCall = ledger.blockedNs.otherBySyscall.values.reduce(0, +)
+    let other = ledger.blockedNs["other"] ?? 0
+    let byCall = ledger.blockedOtherBySyscallNs.values.reduce(0, +)
     #expect(abs(Int64(other) - Int64(byCall)) <= 1_000, "\(ledger.blockedNs)", sourceLocation: sourceLocation)
     let latency = ledger.runQueueLatencyNs
     #expect((latency.p50.value ?? 0) <= (latency.p99.value ?? 0), sourceLocation: sourceLocation)

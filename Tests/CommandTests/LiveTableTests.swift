@@ -39,6 +39,32 @@ extension CommandTests {
             #expect(target.end == nil)
         }
 
+        @Test func `q quits, and a program that was launched runs on`() throws {
+            let run = try Child(
+                [
+                    "/bin/sh", "-c", "exec \"$0\" time --interval 50 -- \"$@\" < /dev/null", Programs.apus,
+                    Programs.workload, "sleep", "20000",
+                ], terminal: terminal)
+            defer { run.dispose() }
+            #expect(eventually { terminal.text.contains("q quit") }, "\(terminal.text)")
+            terminal.type("q")
+            #expect(try run.wait(limit: 5).end == .code(0))
+            #expect(terminal.text.contains("1 process, 1 thread"))
+        }
+
+        @Test func `what is typed is the program's, if that reads from the terminal`() throws {
+            let before = terminal.settings
+            let run = try Child([Programs.apus, "time", "--interval", "50", "--", "/bin/cat"], terminal: terminal)
+            defer { run.dispose() }
+            #expect(eventually { terminal.text.contains("keys are the program's") }, "\(terminal.text)")
+            #expect(terminal.settings == before)
+            terminal.type("q\n")
+            #expect(eventually { redraws() >= 4 })
+            terminal.type("\u{4}")
+            #expect(try run.wait(limit: 5).end == .code(0))
+            #expect(terminal.text.contains("cat: ") && terminal.text.contains("exit 0"))
+        }
+
         @Test func `Ctrl-C ends it, and the terminal is as before`() throws {
             let before = terminal.settings
             let run = try observe()

@@ -24,8 +24,13 @@ enum Procfs {
         text("/proc/\(pid)/syscall")?.split(separator: " ").first.map { String($0) }
     }
 
-    static func blocks(_ signal: Int32, in pid: pid_t) -> Bool {
-        guard let mask = field("SigBlk", of: pid).flatMap({ UInt64($0, radix: 16) }) else { return false }
+    static func blocks(_ signal: Int32, in pid: pid_t) -> Bool { isSet(signal, "SigBlk", of: pid) }
+
+    /// Whether it was sent to the process, and has not been read yet.
+    static func pends(_ signal: Int32, in pid: pid_t) -> Bool { isSet(signal, "ShdPnd", of: pid) }
+
+    private static func isSet(_ signal: Int32, _ mask: String, of pid: pid_t) -> Bool {
+        guard let mask = field(mask, of: pid).flatMap({ UInt64($0, radix: 16) }) else { return false }
         return mask >> UInt64(signal - 1) & 1 == 1
     }
 

@@ -12,7 +12,8 @@ extension CommandTests {
 
         @Test(.needsKernel, arguments: workloads) func `reports fit in 80 columns`(workload: [String]) throws {
             for options in [
-                [], ["-t"], ["--kernel-times"], ["-v", "-t", "--kernel-times"], ["--interval", "20"], ["-q"],
+                [], ["-t"], ["--kernel-times"], ["-v", "-t", "--kernel-times"], ["--sample", "999"],
+                ["--interval", "20"], ["-q"],
             ] {
                 let command =
                     [Programs.apus, "time", "--color", "never"] + options + ["--", Programs.workload] + workload
@@ -33,7 +34,9 @@ extension CommandTests {
             expectNarrow(try apus("doctor", "--color", "never").text)
         }
 
-        @Test(arguments: [["--help"], ["time", "--help"], ["doctor", "--help"], ["help", "time"]])
+        @Test(arguments: [
+            ["--help"], ["time", "--help"], ["clock", "--help"], ["doctor", "--help"], ["help", "time"],
+        ])
         func `help fits in 80 columns, tells the exit status, and is no failure`(arguments: [String]) throws {
             let run = try runCommand([Programs.apus] + arguments)
             #expect(run.end == .code(0))
@@ -52,7 +55,7 @@ extension CommandTests {
             let folder = try TemporaryFolder()
             let program = folder.file("workload-abcdef")
             #expect(symlink(Programs.workload, program) == 0)
-            for options in [[], ["--kernel-times"]] {
+            for options in [[], ["--kernel-times"], ["--sample", "999", "--jitter"]] {
                 let command =
                     [Programs.apus, "time", "--color", "never"] + options + ["--", program, "threads", "1500", "900"]
                 let rows = try runCommand(command).errorText.split(separator: "\n").filter {

@@ -45,7 +45,7 @@ struct TimeDocument: Decodable {
     struct Ledger: Decodable {
         let wallNs, userNs, systemNs, irqNs, softirqNs, runnablePreemptedNs, runnableWokenNs, unattributedNs: UInt64
         let faultNs: Nullable<UInt64>
-        let blockedNs: Blocked
+        let blockedNs, blockedOtherBySyscallNs: [String: UInt64]
         let residualNs: Int64
         let voluntarySwitches, involuntarySwitches, migrations, syscalls, minorFaults, majorFaults: UInt64
         let runQueueLatencyNs: Latency
@@ -53,33 +53,12 @@ struct TimeDocument: Decodable {
         /// All states; they partition ``wallNs``.
         var states: UInt64 {
             userNs + systemNs + (faultNs.value ?? 0) + irqNs + softirqNs + runnablePreemptedNs + runnableWokenNs
-                + unattributedNs + blockedNs.byCause.values.reduce(0, +)
+                + unattributedNs + blockedNs.values.reduce(0, +)
         }
     }
 
     struct Latency: Decodable {
         let p50, p99, max: Nullable<UInt64>
-    }
-
-    /// An object by cause, and within it the cause `other` once more, by system call.
-    struct Blocked: Decodable {
-        let byCause: [String: UInt64]
-        let otherBySyscall: [String: UInt64]
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: Key.self)
-            var causes: [String: UInt64] = [:]
-            var calls: [String: UInt64] = [:]
-            for key in container.allKeys {
-                if key.stringValue == "otherBySyscall" {
-                    calls = try container.decode([String: UInt64].self, forKey: key)
-                } else {
-                    causes[key.stringValue] = try container.decode(UInt64.self, forKey: key)
-                }
-            }
-            byCause = causes
-            otherBySyscall = calls
-        }
     }
 
     struct Process: Decodable {

@@ -10,7 +10,10 @@ import Testing
 /// Counts this process's calls of getppid(2) while `body` runs.
 func countCalls(objectFile: UnsafeRawBufferPointer, during body: () -> Void) throws -> UInt64 {
     let opened = try OpenObject(name: "trial", bytes: objectFile)
-    for program in ["typed", "classic", "sample", "user", "function_entry", "tasks", "nesting", "printer", "rejected"] {
+    for program in [
+        "typed", "classic", "sample", "user", "function_entry", "function_exit", "tasks", "nesting", "printer",
+        "rejected",
+    ] {
         try opened.omit(program: program)
     }
     try opened.set("watched_pid", to: UInt32(getpid()))

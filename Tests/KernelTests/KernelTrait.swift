@@ -8,7 +8,9 @@ import Testing
 @Suite(.serialized)
 enum KernelTests {
     /// In a guest, whose CPU is emulated: everything takes longer.
-    static let isGuest = getenv("APUS_GUEST") != nil
+    static let isGuest = guest != nil
+    /// Its kernel's version.
+    static let guest = getenv("APUS_GUEST").map { String(cString: $0) }
 }
 
 /// Skips a test on a kernel, or for a user, that lacks a feature, naming it. Where the kernel is
@@ -44,5 +46,15 @@ extension Trait where Self == Needs {
     }
     static func needsOptional(_ features: Feature...) -> Needs {
         Needs(features: features, isOptional: true)
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// What user space does (ptrace, names of addresses) hardly differs from one kernel to the next: in
+    /// guests the oldest and the newest try it.
+    static var oldestAndNewest: Self {
+        .enabled(
+            if: KernelTests.guest.map { ["5.10", "7.2"].contains($0) } ?? true,
+            "it is tested in the oldest guest and the newest")
     }
 }

@@ -9,34 +9,47 @@ import Tracers
 /// The ledger against workloads that measure themselves.
 extension KernelTests {
     @Suite(.needs(.tracing, .btf, .ringBuffer, .taskIterator)) struct LedgerTests {
-        /// Phases of 20 µs for short and long runs, and system calls of 5 µs. An emulated CPU takes
-        /// longer to enter the kernel, by as much as its calls are longer here.
-        @Test(arguments: [(20, 20), (500, 20), (200, 5)])
+        /// Runs and their system calls, in milliseconds and microseconds.
+        static let splits = [(20, 20), (500, 20)] + (KernelTests.isGuest ? [] : [(20, 5), (500, 5)])
+
+        /// Between phases of 20 µs in user mode. An emulated CPU takes longer to enter the kernel, by as
+        /// much as its calls are longer here; shorter ones than 20 times 20 µs say nothing there.
+        @Test(arguments: splits)
         func `the split of user and system time is exact`(milliseconds: Int, microseconds: Int) throws {
-            var tries = 0
-            while true {
-                tries += 1
-                let run = try StoppedSection(
+            // What a busy host takes from a virtual machine goes without a trace: the median run decides.
+            let runs = try (0..<(KernelTests.isGuest ? 3 : 7)).map { _ in
+                try StoppedSection(
                     "split", "\(milliseconds)", "20", "\(microseconds * (KernelTests.isGuest ? 20 : 1))")
-                let section = run.section
-                #expect(section.residual == 0)
-                let (user, system) = (try run.truth("user_ns"), try run.truth("system_ns"))
-                // A machine that is busy with others disturbs both clocks: a quiet run decides.
-                let disturbed = Double(
-                    section[.irq] + section[.softirq] + section[.preempted] + section[.woken])
-                if disturbed > 0.02 * (user + system) && tries < (KernelTests.isGuest ? 3 : 10) { continue }
-                expectClose(
-                    section[.system] + section[.fault], system, within: 0.05, or: 0.05 * system + disturbed,
-                    "system")
-                // On an emulated CPU the way into the kernel and out of it takes long, and is user time.
-                if !KernelTests.isGuest {
-                    expectClose(
-                        section[.user], user, within: 0.05,
-                        or: 0.05 * user + disturbed + (try run.truth("gap_ns")), "user")
-                }
-                #expect(section.syscalls >= UInt64(try run.truth("syscalls")))
-                return
             }
+            func expectSplit(_ name: String, gaps: String? = nil, _ measured: (Ledger) -> UInt64) throws {
+                let errors = try runs.map { run in
+                    let truth = try run.truth("\(name)_ns")
+                    // The workload's clock has in it what interrupts and other threads took, but where
+                    // it saw gaps, and left them out.
+                    let section = run.section
+                    let taken = Double(section.sum([.irq, .softirq, .preempted, .woken]))
+                    let margin = try taken + (gaps.map { try run.truth($0) } ?? 0)
+                    return max(0, abs(Double(measured(section)) - truth) - margin) / truth
+                }.sorted()
+                #expect(errors[errors.count / 2] <= 0.05, "\(name): \(errors)")
+            }
+            try expectSplit("system") { $0[.system] + $0[.fault] }
+            // On an emulated CPU the way into the kernel and out of it takes long, and not always as long.
+            if !KernelTests.isGuest { try expectSplit("user", gaps: "gap_ns") { $0[.user] } }
+            for run in runs {
+                #expect(run.section.residual == 0)
+                #expect(run.section.syscalls >= UInt64(try run.truth("syscalls")))
+            }
+        }
+
+        @Test func `threads that ended long ago are in the sums, however few are kept`() throws {
+            let run = try ObservedWorkload("forks", "100") { $0.keptThreads = 10 }
+            let report = run.report
+            #expect(report.threads.count < 40 && report.earlier.threads >= 60)
+            #expect(report.threads.count + report.earlier.threads == 101 || !report.completeness.isExact)
+            #expect(report.earlier.threads == report.earlier.processes)
+            #expect(report.total.wall == report.threads.reduce(report.earlier.ledger.wall) { $0 + $1.ledger.wall })
+            #expect(report.total.residual == 0)
         }
 
         static let waits: [(arguments: [String], state: ThreadState, truth: String)] = [
@@ -90,7 +103,8 @@ extension KernelTests {
             // The parent's figure includes what passed until the child ran again.
             let truth = try run.truth("blocked_stopped_ns")
             #expect(Double(child[.stopped]) <= truth * 1.02 + 500_000)
-            #expect(Double(child[.stopped] + child.runnable) >= truth * 0.97 - 1_000_000)
+            let margin: Double = KernelTests.isGuest ? 25_000_000 : 1_000_000
+            #expect(Double(child[.stopped] + child.runnable) >= truth * 0.97 - margin)
         }
 
         @Test func `preempted time is runnable time, apart from woken time`() throws {
@@ -98,10 +112,11 @@ extension KernelTests {
             expectBalanced(run.report)
             let two = run.report.processes.map(\.ledger)
             #expect(two.count == 2)
-            // Two that compute on one CPU: each has it for half the time.
+            // Two that compute on one CPU: each has it for half the time, where the CPU has time.
+            let least = KernelTests.isGuest ? 0.1 : 0.2
             for ledger in two {
                 let onOne = Double(ledger[.user] + ledger[.preempted])
-                #expect(Double(ledger[.preempted]) > 0.2 * onOne, "\(ledger[.preempted]) of \(onOne)")
+                #expect(Double(ledger[.preempted]) > least * onOne, "\(ledger[.preempted]) of \(onOne)")
                 #expect(ledger.involuntarySwitches >= 2)
                 #expect(ledger.runQueueLatency.count >= ledger.involuntarySwitches)
             }
@@ -194,11 +209,15 @@ extension KernelTests {
         }
 
         @Test func `time on a CPU agrees with the scheduler's own sum`() throws {
-            let run = try ObservedWorkload("spin", "200")
-            let ledger = try run.process().ledger
-            expectClose(ledger.onCPU, Double(ledger.kernelTimes.runtime), within: 0.03, or: 1_000_000)
-            let adjusted = ledger.kernelTimes.adjusted
-            #expect(adjusted.user + adjusted.system == ledger.kernelTimes.runtime)
+            // The scheduler leaves out what a busy host took from a virtual machine: the median run decides.
+            let errors = try (0..<(KernelTests.isGuest ? 3 : 5)).map { _ in
+                let ledger = try ObservedWorkload("spin", "100").process().ledger
+                let adjusted = ledger.kernelTimes.adjusted
+                #expect(adjusted.user + adjusted.system == ledger.kernelTimes.runtime)
+                let runtime = Double(ledger.kernelTimes.runtime)
+                return max(0, abs(Double(ledger.onCPU) - runtime) - 1_000_000) / runtime
+            }.sorted()
+            #expect(errors[errors.count / 2] <= 0.03, "\(errors)")
         }
 
         @Test func `observing says what it cost`() throws {

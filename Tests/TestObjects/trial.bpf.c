@@ -112,6 +112,12 @@ int BPF_PROG(function_entry)
 	return count(6);
 }
 
+SEC("fexit/__x64_sys_getpgid")
+int BPF_PROG(function_exit)
+{
+	return count(7);
+}
+
 SEC("iter/task")
 int tasks(void *context)
 {

@@ -7,20 +7,26 @@ import Testing
 
 struct LayoutTests {
     @Test func `the ledger has the same layout in Swift as in the kernel`() {
-        #expect(MemoryLayout<time_thread>.size == 1152)
-        #expect(MemoryLayout<time_thread>.stride == 1152)
+        #expect(MemoryLayout<time_thread>.size == 1088)
+        #expect(MemoryLayout<time_thread>.stride == 1088)
         #expect(MemoryLayout<time_thread>.offset(of: \.since_ns) == 0)
         #expect(MemoryLayout<time_thread>.offset(of: \.stolen_ns) == 8)
         #expect(MemoryLayout<time_thread>.offset(of: \.state) == 16)
         #expect(MemoryLayout<time_thread>.offset(of: \.at) == 24)
         #expect(MemoryLayout<time_thread>.offset(of: \.syscalls) == 40)
-        #expect(MemoryLayout<time_thread>.offset(of: \.first_ns) == 48)
+        #expect(MemoryLayout<time_thread>.offset(of: \.task) == 48)
         #expect(MemoryLayout<time_thread>.offset(of: \.ns) == 64)
-        #expect(MemoryLayout<time_thread>.offset(of: \.pid) == 368)
-        #expect(MemoryLayout<time_thread>.offset(of: \.command) == 384)
-        #expect(MemoryLayout<time_thread>.offset(of: \.at_first) == 400)
-        #expect(MemoryLayout<time_thread>.offset(of: \.others) == 512)
-        #expect(MemoryLayout<time_thread>.offset(of: \.latency) == 640)
+        #expect(MemoryLayout<time_thread>.offset(of: \.pid) == 288)
+        #expect(MemoryLayout<time_thread>.offset(of: \.command) == 304)
+        #expect(MemoryLayout<time_thread>.offset(of: \.at_first) == 320)
+        #expect(MemoryLayout<time_thread>.offset(of: \.registers) == 424)
+        #expect(MemoryLayout<time_thread>.offset(of: \.others) == 432)
+        #expect(MemoryLayout<time_thread>.offset(of: \.latency) == 560)
+        #expect(MemoryLayout<time_thread>.offset(of: \.user_samples) == 1072)
+        #expect(MemoryLayout<time_thread>.offset(of: \.system_samples) == 1080)
+        #expect(MemoryLayout<time_cpu>.stride == 64)
+        #expect(MemoryLayout<time_cpu>.offset(of: \.due_ns) == 16)
+        #expect(MemoryLayout<time_cpu>.offset(of: \.samples) == 32)
     }
 
     @Test func `states have the kernel's numbers`() {
@@ -144,6 +150,41 @@ struct LatencyHistogramTests {
     }
 }
 
+struct LedgerCopyTests {
+    /// 70 ns of user and 30 of system time, none open.
+    static var books: time_thread {
+        var thread = time_thread()
+        thread.life = THREAD_ALIVE.rawValue
+        (thread.first_ns, thread.since_ns) = (1_000, 1_100)
+        thread.ns.0 = 70
+        thread.ns.1 = 30
+        thread.syscalls = 3
+        return thread
+    }
+
+    @Test func `books that do not balance were read in the middle of an update`() {
+        var (shared, copy) = (Self.books, time_thread())
+        #expect(ThreadLedger.copy(&shared, to: &copy))
+        // The state that ends has been charged, the time has not been moved on.
+        shared.ns.0 += 5
+        #expect(!ThreadLedger.copy(&shared, to: &copy))
+        shared.since_ns += 5
+        #expect(ThreadLedger.copy(&shared, to: &copy))
+    }
+
+    @Test func `the way into the kernel and out of it is moved from user to system time`() throws {
+        var books = Self.books
+        let ledger = try #require(ThreadLedger(&books, now: 1_110, boundary: 20)).ledger
+        // 10 ns are open, in user mode; three calls have 20 ns each outside.
+        #expect(ledger[.user] == 70 + 10 - 60 && ledger[.system] == 30 + 60)
+        #expect(ledger.wall == 110 && ledger.residual == 0)
+        // No more than there is.
+        let all = try #require(ThreadLedger(&books, now: 1_110, boundary: 1_000)).ledger
+        #expect(all[.user] == 0 && all[.system] == 110 && all.residual == 0)
+    }
+
+}
+
 struct TimeReportTests {
     static func thread(_ pid: UInt32, _ tid: UInt32, first: UInt64, end: UInt64, alive: Bool = true, start: UInt64 = 1)
         -> ThreadLedger
@@ -158,7 +199,7 @@ struct TimeReportTests {
 
     static func report(_ threads: [ThreadLedger]) -> TimeReport {
         TimeReport(
-            threads: threads, measuresFaults: false, faultsReason: "", completeness: Completeness(),
+            threads: threads, measuresFaults: false, faultsReason: "", boundary: 0, completeness: Completeness(),
             observer: ObserverCost())
     }
 
@@ -188,6 +229,15 @@ struct TimeReportTests {
         #expect(interval.threads.map(\.ledger.wall) == [15, 8])
         #expect(interval.threads[0].first == 10)
         #expect(after.since(nil).threads.count == 3)
+    }
+
+    /// A reader takes its present after it has copied the ledger of a thread that is just ending.
+    @Test func `a thread that ended before it was taken to live has had nothing since`() {
+        let before = Self.report([Self.thread(1, 1, first: 0, end: 1_010), Self.thread(2, 2, first: 0, end: 900)])
+        let after = Self.report([
+            Self.thread(1, 1, first: 0, end: 1_000, alive: false), Self.thread(2, 2, first: 0, end: 1_200),
+        ])
+        #expect(after.since(before).threads.map(\.tid) == [2])
     }
 
     @Test func `nothing seen is an empty report`() {

@@ -3,6 +3,7 @@
 #include "workload.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,6 +31,7 @@ int run_child_wait(int, char **argv) {
     const uint64_t begin = now_ns();
     const pid_t child = fork_child();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         pin_role(1);
         spin_for_cycles(spin, length);
         _exit(0);

@@ -10,12 +10,17 @@
 #define WORKLOADS(X)                                                                               \
     X("split", split, 3, 3, "TOTAL_MS USER_US SYSTEM_US", "user and system time by turns")         \
     X("spin", spin, 1, 2, "MS [THREADS]", "pure user CPU")                                         \
+    X("shares", shares, 1, 1, "MS", "user CPU: spin_half 50 %, spin_third 30 %, spin_fifth 20 %")  \
+    X("hostile", hostile, 1, 1, "MS", "user CPU in a function with a bad name")                    \
+    X("jit", jit, 1, 1, "MS", "user CPU in code that it makes, with a perf map")                   \
+    X("stacks", stacks, 1, 2, "N [MS]", "a wait in each of N stacks")                              \
     X("preempt", preempt, 1, 1, "MS", "two processes spin on one CPU")                             \
     X("migrate", migrate, 1, 1, "N", "moves itself between CPUs 0 and 1")                          \
     X("dodge-tick", dodge_tick, 1, 1, "MS", "works between ticks, sleeps when one is due")         \
     X("getppid", getppid, 1, 1, "N", "N calls to getppid")                                         \
     X("readwrite", readwrite, 1, 1, "N", "N one-byte reads and N one-byte writes")                 \
     X("syscalls", syscalls, 1, 1, "N", "exactly N calls between two calls to getsid")              \
+    X("compat", compat, 1, 1, "N", "exactly N calls of 32-bit programs: getpid")                   \
     X("pipe-ping-pong", pipe_ping_pong, 1, 1, "N", "round trips between two processes")            \
     X("futex-ping-pong", futex_ping_pong, 1, 1, "N", "round trips between two threads")            \
     X("sleep", sleep, 1, 2, "MS [N]", "N sleeps of MS")                                            \
@@ -33,6 +38,7 @@
     X("file", file, 1, 1, "MB", "writes and syncs a file in $TMPDIR, or here")                     \
     X("page-in", page_in, 1, 1, "MB", "major faults on a file in $TMPDIR, or here")                \
     X("fault", fault, 1, 1, "PAGES", "minor faults on fresh pages of 4 KiB")                       \
+    X("headless", headless, 1, 1, "MS", "the first thread ends at once, another sleeps MS")        \
     X("threads", threads, 1, 2, "N [MS]", "N threads alive at once, each sleeps MS")               \
     X("forks", forks, 1, 1, "N", "fork, exit and wait, one after another")                         \
     X("tree", tree, 2, 2, "DEPTH FANOUT", "a tree of processes, each spins 1 ms")                  \
@@ -40,6 +46,19 @@
     X("name", name, 1, 1, "BYTES", "sets its name, C escapes and all; sleeps 20 ms")               \
     X("signal", signal, 1, 1, "NAME", "kills itself")                                              \
     X("exit", exit, 1, 1, "CODE", "exits with CODE")                                               \
+    X("signals", signals, 1, 1, "N", "N signals to itself, each handled")                          \
+    X("thread-exec", thread_exec, 1, 1, "CODE", "a second thread executes; exits with CODE")       \
+    X("affinity", affinity, 0, 0, "", "asks on which CPUs it may run")                             \
+    X("patient", patient, 1, 1, "MS", "blocked in epoll_wait, fails if it is interrupted")         \
+    X("module-load", module_load, 1, 2, "FILE [PARAMETERS]", "one finit_module")                   \
+    X("module-load-from-memory", module_load_from_memory, 1, 2, "FILE [PARAMETERS]",               \
+      "one init_module")                                                                           \
+    X("module-unload", module_unload, 1, 2, "NAME [force]", "one delete_module")                   \
+    X("module-refusals", module_refusals, 1, 1, "N",                                               \
+      "N times delete_module of one that is not there")                                            \
+    X("module-race", module_race, 3, 3, "FILE NAME N",                                             \
+      "N times eight loads at once, and an unload")                                                \
+    X("module-cycles", module_cycles, 2, 2, "N FOLDER", "N loads and unloads, and others between") \
     X("demo", demo, 0, 1, "[MS]", "a pipeline with a bit of everything")
 
 #define DECLARE(name, c_name, least, most, usage, help) workload_main run_##c_name;

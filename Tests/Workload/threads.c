@@ -62,3 +62,18 @@ int run_threads(int argc, char **argv) {
     free(threads);
     return 0;
 }
+
+static void *outlive(void *context) {
+    sleep_ns(*(const uint64_t *)context);
+    exit(0);
+}
+
+int run_headless(int, char **argv) {
+    static uint64_t time_ns;
+    time_ns = milliseconds(argv[1]) * NS_PER_MS;
+    pthread_t other;
+    const int error = pthread_create(&other, nullptr, outlive, &time_ns);
+    if (error)
+        fail_with(error, "pthread_create");
+    pthread_exit(nullptr);
+}

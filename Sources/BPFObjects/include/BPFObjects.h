@@ -8,4 +8,10 @@ struct bpf_object_file {
     size_t size;
 };
 
+extern const struct bpf_object_file apus_clock_object;
+extern const struct bpf_object_file apus_count_object;
+extern const struct bpf_object_file apus_counters_object;
+extern const struct bpf_object_file apus_modules_object;
+extern const struct bpf_object_file apus_profile_object;
+extern const struct bpf_object_file apus_syscalls_object;
 extern const struct bpf_object_file apus_time_object;

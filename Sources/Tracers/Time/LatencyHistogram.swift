@@ -5,15 +5,15 @@ import CEvents
 /// few buckets are in use, so only those are held.
 public struct LatencyHistogram: Sendable, Equatable {
     /// Ascending by bucket.
-    private var buckets: [(index: UInt8, count: UInt32)] = []
+    private var buckets: [(index: UInt8, count: UInt64)] = []
     /// The largest duration in nanoseconds, exact.
     public private(set) var max: UInt64 = 0
 
     public init() {}
 
-    /// - Parameter counts: one for each bucket, `TIME_LATENCY_BUCKETS` of them.
-    public init(counts: some Sequence<UInt32>, max: UInt64) {
-        for (index, count) in counts.enumerated() where count > 0 { buckets.append((UInt8(index), count)) }
+    /// - Parameter counts: one for each bucket, up to 256 of them.
+    public init(counts: some Sequence<some FixedWidthInteger>, max: UInt64) {
+        for (index, count) in counts.enumerated() where count > 0 { buckets.append((UInt8(index), UInt64(count))) }
         self.max = max
     }
 
@@ -21,7 +21,7 @@ public struct LatencyHistogram: Sendable, Equatable {
         one.max == other.max && one.buckets.elementsEqual(other.buckets, by: ==)
     }
 
-    public var count: UInt64 { buckets.reduce(0) { $0 + UInt64($1.count) } }
+    public var count: UInt64 { buckets.reduce(0) { $0 + $1.count } }
 
     /// The duration in nanoseconds that a fraction of all do not exceed; nil when there are none.
     ///
@@ -32,7 +32,7 @@ public struct LatencyHistogram: Sendable, Equatable {
         let rank = Swift.max(1, UInt64((fraction * Double(count)).rounded(.up)))
         var seen: UInt64 = 0
         for bucket in buckets {
-            seen += UInt64(bucket.count)
+            seen += bucket.count
             if seen >= rank { return min(Self.middle(of: bucket.index), max) }
         }
         return max
@@ -45,6 +45,26 @@ public struct LatencyHistogram: Sendable, Equatable {
         guard index >= 4 else { return index * unit + unit / 2 }
         let width = unit << (index / 4 - 1)
         return (4 + index % 4) * width + width / 2
+    }
+
+    /// The bucket of a duration: count_latency() in bpf/time.bpf.c.
+    static func bucket(of nanoseconds: UInt64) -> UInt8 {
+        let units = nanoseconds >> UInt64(TIME_LATENCY_SHIFT)
+        guard units >= 4 else { return UInt8(units) }
+        let octave = UInt64(63 - units.leadingZeroBitCount)
+        return UInt8(clamping: 4 * (octave - 1) + (units >> (octave - 2) & 3))
+    }
+
+    /// Counts one duration, in nanoseconds.
+    public mutating func add(_ duration: UInt64) {
+        max = Swift.max(max, duration)
+        let index = Self.bucket(of: duration)
+        let place = buckets.firstIndex { $0.index >= index } ?? buckets.endIndex
+        if place < buckets.endIndex && buckets[place].index == index {
+            buckets[place].count += 1
+        } else {
+            buckets.insert((index, 1), at: place)
+        }
     }
 
     mutating func add(_ other: Self) {
@@ -63,14 +83,14 @@ public struct LatencyHistogram: Sendable, Equatable {
         return difference
     }
 
-    private mutating func merge(_ other: Self, _ combine: (UInt32, UInt32) -> UInt32) {
+    private mutating func merge(_ other: Self, _ combine: (UInt64, UInt64) -> UInt64) {
         guard !other.buckets.isEmpty else { return }
-        var merged: [(index: UInt8, count: UInt32)] = []
+        var merged: [(index: UInt8, count: UInt64)] = []
         merged.reserveCapacity(buckets.count + other.buckets.count)
         var mine = buckets[...]
         var theirs = other.buckets[...]
         while let next = [mine.first?.index, theirs.first?.index].compactMap({ $0 }).min() {
-            var count: UInt32 = 0
+            var count: UInt64 = 0
             if mine.first?.index == next { count = mine.removeFirst().count }
             if theirs.first?.index == next { count = combine(count, theirs.removeFirst().count) }
             merged.append((next, count))

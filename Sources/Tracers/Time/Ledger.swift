@@ -17,6 +17,8 @@ public struct Ledger: Sendable {
     /// How long it waited for a CPU, each time.
     public var runQueueLatency = LatencyHistogram()
     public var kernelTimes = KernelTimes()
+    /// Of interval counting, where that was asked for.
+    public var samples = ModeSamples()
 
     public init() {}
 
@@ -74,6 +76,7 @@ public struct Ledger: Sendable {
         for field: WritableKeyPath<Ledger, UInt64> in [
             \.voluntarySwitches, \.involuntarySwitches, \.migrations, \.syscalls, \.minorFaults, \.majorFaults,
             \.kernelTimes.user, \.kernelTimes.system, \.kernelTimes.runtime,
+            \.samples.user, \.samples.system,
         ] {
             self[keyPath: field] = with(self[keyPath: field], other[keyPath: field])
         }

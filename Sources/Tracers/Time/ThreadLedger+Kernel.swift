@@ -25,11 +25,13 @@ extension ThreadLedger {
 
     /// Makes the value of a copied ledger. nil: the slot is free.
     ///
-    /// - Parameter now: CLOCK_MONOTONIC after it was copied, the end of the interval that is open.
-    init?(_ copy: UnsafeMutablePointer<time_thread>, now: UInt64) {
+    /// - Parameters:
+    ///   - now: CLOCK_MONOTONIC after it was copied, the end of the interval that is open.
+    ///   - boundary: what of each system call, in nanoseconds, was charged as user time.
+    init?(_ copy: UnsafeMutablePointer<time_thread>, now: UInt64, boundary: UInt64) {
         let kernel = copy.pointee
-        guard kernel.life != TIME_FREE.rawValue else { return nil }
-        isAlive = kernel.life == TIME_ALIVE.rawValue
+        guard kernel.life != THREAD_FREE.rawValue else { return nil }
+        isAlive = kernel.life == THREAD_ALIVE.rawValue
         pid = kernel.pid
         tid = kernel.tid
         parentPID = kernel.parent_pid
@@ -63,6 +65,9 @@ extension ThreadLedger {
         ledger.voluntarySwitches = kernel.voluntary_switches
         ledger.involuntarySwitches = kernel.involuntary_switches
         ledger.syscalls = kernel.syscalls
+        let inKernel = min(ledger[.user], kernel.syscalls &* boundary)
+        ledger[.user] -= inKernel
+        ledger[.system] += inKernel
         let (now, first) = (kernel.counts, kernel.at_first)
         ledger.migrations = now.migrations &- first.migrations
         ledger.minorFaults = now.minor_faults &- first.minor_faults
@@ -70,6 +75,8 @@ extension ThreadLedger {
         ledger.kernelTimes.user = now.utime_ns &- first.utime_ns
         ledger.kernelTimes.system = now.stime_ns &- first.stime_ns
         ledger.kernelTimes.runtime = now.runtime_ns &- first.runtime_ns
+        ledger.samples.user = kernel.user_samples
+        ledger.samples.system = kernel.system_samples
         ledger.runQueueLatency = withUnsafeBytes(of: kernel.latency) {
             LatencyHistogram(counts: $0.bindMemory(to: UInt32.self), max: kernel.latency_max_ns)
         }

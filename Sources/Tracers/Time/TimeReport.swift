@@ -15,13 +15,11 @@ public struct ThreadLedger: Sendable {
     public let isAlive: Bool
     public let ledger: Ledger
 
+    /// No state is longer than its life, as when time is taken from one twice.
+    var isSound: Bool { ThreadState.allCases.allSatisfy { ledger[$0] <= ledger.wall } }
+
     /// Numbers are given again; with the time of its creation one is unique.
     var process: ProcessID { ProcessID(pid: pid, start: processStart) }
-}
-
-struct ProcessID: Hashable {
-    let pid: UInt32
-    let start: UInt64
 }
 
 /// A process of the target: its threads summed.
@@ -38,43 +36,60 @@ public struct ProcessLedger: Sendable {
     public let ledger: Ledger
 }
 
+/// Threads that ended so long ago that just their sum is kept.
+public struct EarlierThreads: Sendable {
+    public var threads = 0
+    public var processes = 0
+    public var ledger = Ledger()
+    /// When the first of them was seen, CLOCK_MONOTONIC.
+    var first = UInt64.max
+
+    mutating func add(_ thread: ThreadLedger) {
+        threads += 1
+        if thread.tid == thread.pid { processes += 1 }
+        ledger += thread.ledger
+        first = min(first, thread.first)
+    }
+}
+
 /// What `apus time` found: a snapshot, or what happened between two.
 public struct TimeReport: Sendable {
     /// From the first sight of the first thread to the last end, in nanoseconds.
     public var elapsed: UInt64
     public var threads: [ThreadLedger]
     public var processes: [ProcessLedger]
+    /// Those that are in neither, and in ``total``.
+    public var earlier: EarlierThreads
     public var total: Ledger
     /// False: time in page faults is inside user and system time.
     public var measuresFaults: Bool
     /// Why it does not, in plain words.
     public var faultsReason: String?
+    /// What each system call has in ``ThreadState/system`` for its way into the kernel and out of it,
+    /// in nanoseconds: that lies outside its tracepoints, and was measured at the start.
+    public var boundary: UInt64
+    /// How it was sampled; nil: it was not.
+    public var sampling: Sampling?
     public var completeness: Completeness
     public var observer: ObserverCost
 
     init(
-        threads: [ThreadLedger], elapsed: UInt64? = nil, measuresFaults: Bool, faultsReason: String?,
+        threads: [ThreadLedger], earlier: EarlierThreads = EarlierThreads(), measuresFaults: Bool,
+        faultsReason: String?, boundary: UInt64, sampling: Sampling? = nil,
         completeness: Completeness, observer: ObserverCost
     ) {
+        self.boundary = boundary
         self.threads = threads
         self.measuresFaults = measuresFaults
         self.faultsReason = faultsReason
+        self.sampling = sampling
         self.completeness = completeness
         self.observer = observer
-        let first = threads.lazy.map(\.first).min() ?? 0
-        self.elapsed = elapsed ?? ((threads.lazy.map(\.end).max() ?? first) - first)
-        total = threads.reduce(into: Ledger()) { $0 += $1.ledger }
-        var indices: [ProcessID: Int] = [:]
-        var groups: [[ThreadLedger]] = []
-        for thread in threads {
-            if let index = indices[thread.process] {
-                groups[index].append(thread)
-            } else {
-                indices[thread.process] = groups.count
-                groups.append([thread])
-            }
-        }
-        processes = groups.map { group in
+        self.earlier = earlier
+        let first = min(earlier.first, threads.lazy.map(\.first).min() ?? UInt64.max)
+        elapsed = (threads.lazy.map(\.end).max() ?? first) - first
+        total = threads.reduce(into: earlier.ledger) { $0 += $1.ledger }
+        processes = threads.grouped(by: \.process).map { group in
             let leader = group.first { $0.tid == $0.pid } ?? group[0]
             let first = group.lazy.map(\.first).min() ?? 0
             return ProcessLedger(
@@ -87,7 +102,7 @@ public struct TimeReport: Sendable {
     }
 
     /// What happened since an earlier report of the same tracer; threads to which nothing did are
-    /// left out.
+    /// left out. ``completeness`` is that of all so far: what was lost early may be missing now.
     public func since(_ earlier: TimeReport?) -> TimeReport {
         guard let earlier else { return self }
         struct Key: Hashable {
@@ -103,13 +118,17 @@ public struct TimeReport: Sendable {
             let key = Key(tid: thread.tid, first: thread.first)
             guard !over.contains(key) else { return nil }
             guard let ledger = before[key] else { return thread }
+            // It ended while it was read, before the moment that was taken for its present: some
+            // nanoseconds too many then, and nothing since.
+            guard thread.ledger.wall >= ledger.wall else { return nil }
             return ThreadLedger(
                 pid: thread.pid, tid: thread.tid, parentPID: thread.parentPID, command: thread.command,
                 processStart: thread.processStart, first: thread.end - (thread.ledger.wall - ledger.wall),
                 end: thread.end, isAlive: thread.isAlive, ledger: thread.ledger.since(ledger))
         }
         return TimeReport(
-            threads: changed, measuresFaults: measuresFaults, faultsReason: faultsReason,
-            completeness: completeness, observer: observer)
+            threads: changed, measuresFaults: measuresFaults, faultsReason: faultsReason, boundary: boundary,
+            sampling: sampling?.since(earlier.sampling), completeness: completeness,
+            observer: observer.since(earlier.observer))
     }
 }

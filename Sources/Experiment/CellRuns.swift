@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Statistics
+
+func logarithm(_ value: Double) -> Double { log(value) }
+
+/// The runs of one observer in one setting.
+struct CellRuns {
+    /// Measured runs that went well.
+    let good: [ExperimentRun]
+    /// Runs without events.
+    let starts: [ExperimentRun]
+    /// One of them, or where it failed the pilot: what others made and saw is counted from there.
+    private let baseline: ExperimentRun?
+    private let pilot: ExperimentRun?
+    let failures: [String]
+
+    init(_ runs: [ExperimentRun]) {
+        good = runs.filter { $0.phase == .measured && $0.failure == nil && $0.sectionNs != nil }
+        starts = runs.filter { $0.phase == .start && $0.failure == nil }
+        pilot = runs.last { $0.phase == .pilot && $0.failure == nil }
+        // The one in the middle: where a program is loaded for the first time, it makes some calls more.
+        let usual = starts.sorted { Self.unmade($0) < Self.unmade($1) }
+        baseline = usual.isEmpty ? pilot : usual[usual.count / 2]
+        failures = runs.compactMap(\.failure)
+    }
+
+    /// Calls that were seen beyond those that the workload made.
+    private static func unmade(_ run: ExperimentRun) -> Int64 {
+        Int64(run.seenCalls ?? 0) - Int64(run.calls ?? 0)
+    }
+
+    func median(_ value: (ExperimentRun) -> UInt64?) -> Double? { Sample(Self.values(good, value))?.median }
+
+    private static func values(_ runs: [ExperimentRun], _ value: (ExperimentRun) -> UInt64?) -> [Double] {
+        runs.compactMap(value).map { Double($0) }
+    }
+
+    /// What runs take beyond others.
+    private func excess(beyond base: [ExperimentRun], _ value: (ExperimentRun) -> UInt64?) -> Excess? {
+        Excess(Self.values(good, value), beyond: Self.values(base, value))
+    }
+
+    /// The calls that each run made, where the observer counts them.
+    var counts: [UInt64] { good.compactMap(\.seenCalls) }
+
+    /// In nanoseconds; NaN where there is none.
+    private var shortest: Double { good.compactMap(\.sectionNs).min().map { Double($0) } ?? .nan }
+
+    var section: Sample? { Sample(good.compactMap(\.sectionNs).map { Double($0) }) }
+
+    private func fastest(_ design: Design) -> KBest? {
+        guard var best = KBest(count: design.best, within: design.within, limit: max(design.best, good.count)) else {
+            return nil
+        }
+        for run in good { best.add(Double(run.sectionNs ?? 0), setAside: run.disturbance != nil) }
+        return best
+    }
+
+    func cell(
+        _ setting: Design.Setting, _ observer: Observer, _ design: Design, against bare: CellRuns, _ counts: [UInt64],
+        _ bootstrap: Bootstrap, _ wide: Bootstrap
+    ) -> Cell {
+        let isReference = observer.mechanism == .none
+        let section = section
+        var slowdown: Ratio?
+        var simultaneous: Ratio?
+        if !isReference, let section, let reference = bare.section {
+            slowdown = bootstrap.ratio(of: section, to: reference, by: .median)
+            simultaneous = wide.ratio(of: section, to: reference, by: .median)
+        }
+        let best = fastest(design)
+        var byBest: Double?
+        if !isReference, let own = best?.fastest.first, let reference = bare.fastest(design)?.fastest.first,
+            reference > 0
+        {
+            byBest = own / reference
+        }
+        return Cell(
+            setting: setting, observer: observer, runs: good.count, failures: failures,
+            disturbed: good.filter { $0.disturbance != nil }.count, section: section, best: best, slowdown: slowdown,
+            simultaneous: simultaneous, slowdownByBest: byBest,
+            verdict: isReference
+                ? (section == nil ? .failed : .reference)
+                // Where all runs were disturbed the fastest of them are the best there is.
+                : Self.verdict(simultaneous, byBest ?? shortest / bare.shortest),
+            information: information(observer, design.workload(setting.workload), setting.threads, counts),
+            costs: costs(design.workload(setting.workload), setting.threads, isReference ? nil : bare, counts))
+    }
+
+    /// Few runs give an interval that now and then is too narrow; then the fastest runs of both, which noise
+    /// hardly touches, are asked as well.
+    private static func verdict(_ ratio: Ratio?, _ byBest: Double) -> Cell.Verdict {
+        guard let ratio else { return .failed }
+        guard let interval = ratio.interval else { return .tooFew }
+        if interval.contains(1) { return .noDifference }
+        if (byBest > 1) != (ratio.value > 1) { return .noDifference }
+        return ratio.value > 1 ? .slower : .faster
+    }
+
+    // MARK: Equal information
+
+    private func information(
+        _ observer: Observer, _ workload: Workload, _ threads: Int, _ counts: [UInt64]
+    ) -> Cell.Information {
+        let lost = good.compactMap(\.lostEvents).max()
+        func finding(
+            _ status: Cell.Information.Status, _ expected: Double?, _ seen: Double?, gap: Cell.Information.Gap? = nil
+        ) -> Cell.Information {
+            // What it says it lost need not be of these events: their number decides, where it is known.
+            let isLossy = status == .unknown && lost ?? 0 > 0
+            return Cell.Information(
+                status: isLossy ? .lossy : status, gap: isLossy ? nil : gap, expected: expected.map { UInt64($0) },
+                seen: seen.map { UInt64(max(0, $0)) }, lost: lost)
+        }
+        func unknown(_ expected: Double?, _ seen: Double?, _ gap: Cell.Information.Gap) -> Cell.Information {
+            finding(.unknown, expected, seen, gap: good.isEmpty ? .noRuns : seen == nil ? .silent : gap)
+        }
+        if observer.mechanism == .none {
+            return finding(.other, workload.unit == .fault ? median(\.events) : median(\.calls), nil)
+        }
+        if workload.unit == .fault {
+            guard observer.sees.contains(.faults) else { return finding(.other, nil, nil) }
+            // Faults of its start and end come on top.
+            let (expected, seen) = (median(\.events), median(\.seenFaults))
+            let missing = good.contains { ($0.seenFaults ?? 0) < ($0.events ?? 0) }
+            guard seen != nil else { return unknown(expected, nil, .silent) }
+            return finding(missing ? .lossy : .complete, expected, seen)
+        }
+        guard observer.sees.contains(.calls) else { return finding(.other, nil, nil) }
+        if let least = counts.min(), let most = counts.max() {
+            // What a program makes differs from run to run, and not all observers see what comes before it.
+            let margin = most - least + 32
+            let seen = good.compactMap(\.seenCalls)
+            guard seen.count == good.count, !seen.isEmpty, Double(most - least) < 0.02 * Double(least) else {
+                return unknown(Double(least), seen.count == good.count ? median(\.seenCalls) : nil, .varying)
+            }
+            return finding(
+                seen.contains { $0 + margin < least } ? .lossy : .complete, Double(least), median(\.seenCalls))
+        }
+        guard let baseline, let seenAtStart = baseline.seenCalls, let madeAtStart = baseline.calls else {
+            return unknown(median(\.calls), median(\.seenCalls), .uncounted)
+        }
+        // What a run sees beyond a run without events is what it made beyond it. A thread's start and end
+        // take a few calls more or less where several start at once.
+        let tolerance = Int64(threads > 1 ? 8 * threads : 0)
+        var (status, isKnown) = (Cell.Information.Status.complete, !good.isEmpty)
+        for run in good {
+            guard let seen = run.seenCalls, let made = run.calls else {
+                isKnown = false
+                continue
+            }
+            let difference = Int64(seen) - Int64(seenAtStart) - (Int64(made) - Int64(madeAtStart))
+            if difference < -tolerance { status = .lossy }
+        }
+        let expected = median { $0.calls.map { $0 - min($0, madeAtStart) } }
+        let seen = median { $0.seenCalls.map { $0 - min($0, seenAtStart) } }
+        guard isKnown else { return unknown(expected, good.contains { $0.seenCalls == nil } ? nil : seen, .uncounted) }
+        return finding(status, expected, seen)
+    }
+
+    // MARK: Costs
+
+    private func costs(_ workload: Workload, _ threads: Int, _ bare: CellRuns?, _ counts: [UInt64]) -> Cell.Costs {
+        var costs = Cell.Costs()
+        costs.start = Sample(Self.values(plainStarts, \.overheadNs))?.median ?? median(\.overheadNs)
+        costs.workloadCPU = median(\.workloadCpuNs)
+        costs.observerCPU = excess(beyond: plainStarts, \.observerCpuNs)
+        if let bare, !bare.good.isEmpty {
+            costs.addedCPU = excess(beyond: bare.good, \.workloadCpuNs)
+            costs.addedWaiting = Excess(waiting(threads), beyond: bare.waiting(threads))
+        }
+        if let own = costs.observerCPU, let added = costs.addedCPU,
+            let system = excess(beyond: plainStarts, \.observerSystemNs)
+        {
+            // The kernel tells its part from all of it by ticks of some milliseconds.
+            costs.kernelCPU = added + system.asPart(of: own)
+        }
+        costs.programs = programs
+        costs.voluntarySwitches = median(\.voluntarySwitches)
+        costs.involuntarySwitches = median(\.involuntarySwitches)
+        costs.units =
+            switch workload.unit {
+            case .call: Sample(counts.map { Double($0) })?.median ?? median(\.calls)
+            case .fault, .event: median(\.events)
+            }
+        costs.unitsPerThread = costs.units.map { $0 / Double(threads) }
+        if let own = section, let reference = bare?.section { costs.added = own.median - reference.median }
+        return costs
+    }
+
+    /// The first of several has the kernel time BPF programs, and whatever is cached to warm up.
+    private var plainStarts: [ExperimentRun] { starts.count > 1 ? Array(starts.dropFirst()) : starts }
+
+    /// Of the workload's threads in each run, together; what it is by itself it is not, where threads wait
+    /// for each other by design.
+    private func waiting(_ threads: Int) -> [Double] {
+        good.compactMap { run in
+            guard let section = run.sectionNs, let cpu = run.workloadCpuNs else { return nil }
+            return Double(section) * Double(threads) - Double(cpu)
+        }
+    }
+
+    /// Of BPF programs in a measured run, from the pilot, in which each of their runs was timed.
+    private var programs: Double? {
+        guard let pilot, let all = pilot.programNs else { return nil }
+        let ownShare = Double(all) - Double(starts.first?.programNs ?? 0)
+        guard ownShare > 0, pilot.count > 0, let run = good.first else { return nil }
+        return ownShare * Double(run.count) / Double(pilot.count)
+    }
+}

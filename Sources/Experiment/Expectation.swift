@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Statistics
+
+/// A hypothesis that an experiment can support or refute: `ptrace/ebpf-stream > 20 on getppid`.
+///
+/// `A/B > N` says that the workload takes more than N times as long under A as under B; without B,
+/// than by itself. Without `on`, of the geometric mean over all workloads.
+public struct Expectation: Sendable, Equatable {
+    public let text: String
+    public let numerator: String
+    public let denominator: String
+    public let isGreater: Bool
+    public let bound: Double
+    public let workload: String?
+
+    public enum Verdict: String, Sendable {
+        case supported, refuted
+        /// The bound lies within the interval, or there is none.
+        case undecided
+    }
+
+    public struct Finding: Sendable {
+        public let expectation: Expectation
+        public let ratio: Ratio?
+        public let verdict: Verdict
+        /// Why there is no interval to decide by; nil: there is one.
+        public var gap: String? {
+            guard ratio?.interval == nil else { return nil }
+            return ratio == nil
+                ? "there are no runs to tell" : "for an interval there have to be \(Cell.leastRuns) runs of each"
+        }
+    }
+
+    /// - Throws: ``DesignError`` that says how it is written.
+    public init(_ text: String) throws(DesignError) {
+        func misread(_ why: String) -> DesignError {
+            DesignError("--expect '\(text)': \(why); it is written OBSERVER[/OBSERVER] > NUMBER [on WORKLOAD]")
+        }
+        guard let sign = text.firstIndex(where: { $0 == ">" || $0 == "<" }) else { throw misread("there is no > or <") }
+        let names = text[..<sign].split(separator: "/", omittingEmptySubsequences: false).map(Self.trimmed)
+        guard (1...2).contains(names.count), names.allSatisfy({ !$0.isEmpty && !$0.contains(" ") }) else {
+            throw misread("before \(text[sign]) stand one observer, or two with / between")
+        }
+        let words = text[text.index(after: sign)...].split(separator: " ")
+        guard let number = words.first, let bound = Double(number), bound > 0, bound.isFinite else {
+            throw misread("after \(text[sign]) stands a number above 0")
+        }
+        guard words.count == 1 || words.count == 3 && words[1] == "on" else {
+            throw misread("after the number there is only 'on WORKLOAD'")
+        }
+        self.text = text
+        numerator = names[0]
+        denominator = names.count > 1 ? names[1] : Observer.none.name
+        isGreater = text[sign] == ">"
+        self.bound = bound
+        workload = words.count == 3 ? String(words[2]) : nil
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        text.split(separator: " ").joined(separator: " ")
+    }
+
+    /// What names in it a design does not have.
+    public func unknownNames(in design: Design) -> [String] {
+        let observers = [numerator, denominator].filter { name in !design.observers.contains { $0.name == name } }
+        return observers + [workload].compactMap { $0 }.filter { !design.workloads.contains($0) }
+    }
+
+    public func judge(_ comparison: ObserverComparison) -> Finding {
+        let settings = comparison.data.design.settings.filter { workload == nil || $0.workload == workload }
+        let pairs = settings.map {
+            (comparison.cell($0, numerator)?.section, comparison.cell($0, denominator)?.section)
+        }
+        let samples = pairs.compactMap { pair in pair.0.flatMap { above in pair.1.map { (above, $0) } } }
+        guard samples.count == pairs.count, !samples.isEmpty,
+            let ratio = comparison.bootstrap.geometricMean(ofRatios: samples, by: .median)
+        else { return Finding(expectation: self, ratio: nil, verdict: .undecided) }
+        return Finding(expectation: self, ratio: ratio, verdict: verdict(for: ratio))
+    }
+
+    func verdict(for ratio: Ratio) -> Verdict {
+        guard let interval = ratio.interval, !interval.contains(bound) else { return .undecided }
+        return (interval.lower > bound) == isGreater ? .supported : .refuted
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import FoundationEssentials
+import Linux
+
+/// An experiment as it was: its design, the machine, and every run. All else follows from it.
+public struct ExperimentData: Sendable, Codable, Equatable {
+    public var machine: Machine
+    public var design: Design
+    public var runs: [ExperimentRun]
+    /// Why it ended before its time; nil: it did not.
+    public var interruption: String?
+    /// Of making the runs and waiting for them; nil: it was stored by an Apus that did not say.
+    public var observer: Cost?
+
+    public struct Cost: Sendable, Codable, Equatable {
+        public let cpuNs: UInt64
+        public let maxRssBytes: UInt64
+    }
+
+    /// Measured runs that were made, those that failed included.
+    public var measuredRuns: Int { runs.count { $0.phase == .measured } }
+
+    public struct Machine: Sendable, Codable, Equatable {
+        public let host: String
+        public let kernel: String
+        public let architecture: String
+        public let cpu: String
+        /// CPUs that this process might use.
+        public let cpus: Int
+        public let time: String
+        /// Of Apus.
+        public let version: String
+    }
+
+    public init(machine: Machine, design: Design) {
+        self.machine = machine
+        self.design = design
+        runs = []
+    }
+
+    /// Reads what `apus compare --json` wrote.
+    ///
+    /// - Throws: ``DesignError`` where it is something else.
+    public init(json: [UInt8], from name: String) throws(DesignError) {
+        struct Document: Decodable {
+            let schema: String
+            let machine: Machine
+            let design: Design
+            let runs: [ExperimentRun]
+            let interruption: String?
+            let observer: Cost?
+        }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let document: Document
+        do {
+            document = try decoder.decode(Document.self, from: Data(json))
+        } catch {
+            throw DesignError("\(name) is not what apus compare --json wrote")
+        }
+        guard document.schema == Self.schema else {
+            throw DesignError("\(name) is \(document.schema), and not \(Self.schema)")
+        }
+        machine = document.machine
+        design = document.design
+        runs = document.runs
+        interruption = document.interruption
+        observer = document.observer
+    }
+
+    public static let schema = "apus.compare/1"
+}
+
+extension ExperimentData.Machine {
+    /// This one.
+    public static func here(version: String) -> Self {
+        let model = Procfs.text("/proc/cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }
+        return Self(
+            host: Host.name, kernel: Host.kernel, architecture: Host.architecture,
+            cpu: model?.split(separator: ":").last.map { String($0.drop { $0 == " " }) } ?? "unknown",
+            cpus: CPUSet(ofThread: 0)?.all.count ?? 1, time: Clock.rfc3339, version: version)
+    }
+}

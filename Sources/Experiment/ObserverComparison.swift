@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Statistics
+
+/// What an experiment shows.
+public struct ObserverComparison: Sendable {
+    public let data: ExperimentData
+    /// By setting, then observer, in the design's order.
+    public let cells: [Cell]
+    public let model: CostModel
+    public let effects: FactorialDesign?
+    /// How confident each verdict is, so that all are together 95 %.
+    public let simultaneousConfidence: Double
+    let bootstrap: Bootstrap
+
+    /// - Parameter resamples: of each interval.
+    public init(_ data: ExperimentData, resamples: Int = 2_000) {
+        self.data = data
+        let design = data.design
+        let compared = design.settings.count * design.observers.filter { $0.mechanism != .none }.count
+        // Beyond 99.9 % an interval of few runs is their whole range.
+        simultaneousConfidence = 1 - max(0.001, 0.05 / Double(max(1, compared)))
+        bootstrap = Bootstrap(resamples: resamples, seed: design.seed)
+        let wide = Bootstrap(resamples: resamples, confidence: simultaneousConfidence, seed: design.seed)
+        let groups = Dictionary(grouping: data.runs) { Place(setting: $0.setting, observer: $0.observer) }
+        var cells: [Cell] = []
+        for setting in design.settings {
+            func runs(_ observer: Observer) -> [ExperimentRun] {
+                groups[Place(setting: setting, observer: observer.name)] ?? []
+            }
+            let bare = design.observers.first { $0.mechanism == .none }
+            let reference = CellRuns(bare.map(runs) ?? [])
+            // Of a program of the user's nobody knows how many calls it makes, but who counts and does nothing else.
+            let counter = design.observers.first { $0.name == Observer.counter }
+            let counts = design.program.isEmpty ? [] : CellRuns(counter.map(runs) ?? []).counts
+            for observer in design.observers {
+                let own = observer.mechanism == .none ? reference : CellRuns(runs(observer))
+                cells.append(own.cell(setting, observer, design, against: reference, counts, bootstrap, wide))
+            }
+        }
+        self.cells = cells
+        model = CostModel(cells, of: design)
+        effects = Self.effects(design, groups)
+    }
+
+    /// Why figures are not of all that the design asks for, or not of what it asks for; empty: they are.
+    public var reasons: [String] {
+        let (made, planned) = (data.measuredRuns, data.design.plannedRuns)
+        let failed = data.runs.count { $0.phase == .measured && $0.failure != nil }
+        let disturbed = data.runs.count { $0.phase == .measured && $0.failure == nil && $0.disturbance != nil }
+        let lossy = cells.filter { $0.information.status == .lossy }
+        return [
+            data.interruption, made < planned ? "\(made) of \(planned) runs were made" : nil,
+            failed > 0 ? "\(failed) of \(made) runs failed" : nil,
+            disturbed > 0 ? "\(disturbed) of \(made) runs were disturbed" : nil,
+        ]
+        .compactMap { $0 } + lossy.map { "\($0.observer.name) missed some of \($0.setting.workload)" }
+    }
+
+    private struct Place: Hashable {
+        let setting: Design.Setting
+        let observer: String
+    }
+
+    public func cell(_ setting: Design.Setting, _ observer: String) -> Cell? {
+        cells.first { $0.setting == setting && $0.observer.name == observer }
+    }
+
+    public func cells(in setting: Design.Setting) -> [Cell] { cells.filter { $0.setting == setting } }
+
+    /// An observer's slowdown over all settings in which it and the program by itself have runs: the
+    /// geometric mean, with its interval.
+    public func overall(_ observer: String) -> Ratio? {
+        let pairs = data.design.settings.compactMap { setting -> (Sample, Sample)? in
+            guard let own = cell(setting, observer)?.section, let bare = cell(setting, Observer.none.name)?.section
+            else { return nil }
+            return (own, bare)
+        }
+        return bootstrap.geometricMean(ofRatios: pairs, by: .median)
+    }
+
+    /// The observers that saw everything in a setting, fastest first, with places. Two whose ratio
+    /// has 1 in its interval share a place.
+    public func ranking(_ setting: Design.Setting) -> [(place: Int, cell: Cell)] {
+        let complete = cells(in: setting).filter {
+            $0.observer.mechanism != .none && $0.information.status == .complete && $0.section != nil
+        }
+        .sorted { ($0.section?.median ?? 0) < ($1.section?.median ?? 0) }
+        var ranked: [(place: Int, cell: Cell)] = []
+        for (index, cell) in complete.enumerated() {
+            guard let last = ranked.last, let own = cell.section,
+                let first = ranked.first(where: { $0.place == last.place })?.cell.section
+            else {
+                ranked.append((1, cell))
+                continue
+            }
+            let differs = bootstrap.ratio(of: own, to: first, by: .median)?.showsDifference ?? false
+            ranked.append((differs ? index + 1 : last.place, cell))
+        }
+        return ranked
+    }
+
+    /// How the logarithms of slowdowns vary with the factors that have several levels; nil where the
+    /// design is not complete, as after failures, or has only one observer.
+    private static func effects(_ design: Design, _ groups: [Place: [ExperimentRun]]) -> FactorialDesign? {
+        let observers = design.observers.filter { $0.mechanism != .none }
+        func sections(_ setting: Design.Setting, _ observer: String) -> [Int: Double] {
+            let runs = groups[Place(setting: setting, observer: observer)] ?? []
+            return Dictionary(
+                runs.compactMap { run in
+                    guard run.phase == .measured, run.failure == nil, let section = run.sectionNs, section > 0
+                    else { return nil }
+                    return (run.repetition, Double(section))
+                }, uniquingKeysWith: { first, _ in first })
+        }
+        var responses: [[Double]] = []
+        for setting in design.settings {
+            let bare = sections(setting, Observer.none.name)
+            for observer in observers {
+                let own = sections(setting, observer.name)
+                responses.append(
+                    own.keys.sorted().compactMap { key in
+                        guard let own = own[key], let bare = bare[key] else { return nil }
+                        return logarithm(own / bare)
+                    })
+            }
+        }
+        let repetitions = responses.map(\.count).min() ?? 0
+        let factors = [
+            FactorialDesign.Factor("workload", levels: design.workloads),
+            FactorialDesign.Factor("threads", levels: design.threads.map { String($0) }),
+            FactorialDesign.Factor("observer", levels: observers.map(\.name)),
+        ]
+        .filter { $0.levels.count > 1 }
+        guard repetitions > 0, !factors.isEmpty else { return nil }
+        return FactorialDesign(factors: factors, responses: responses.map { Array($0.prefix(repetitions)) })
+    }
+}

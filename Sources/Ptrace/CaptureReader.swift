@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+import CEvents
+import CLinux
+import Glibc
+
+/// Reads what a call's arguments point to, by the rules that the programs of the kernel follow, into the
+/// same captures.
+///
+/// Unlike those it brings memory in that is paged out, so that nothing has to be read again later.
+struct CaptureReader {
+    /// One for each key, with room for SYSCALL_RULES.
+    private let rules: [syscall_rules]
+    private let stringLimit: Int
+    let files: FileNames
+
+    init(rules: [syscall_rules], stringLimit: Int, files: FileNames) {
+        self.rules = rules
+        self.stringLimit = stringLimit
+        self.files = files
+    }
+
+    func captureAtEntry(_ tracee: Tracee, key: Int) {
+        tracee.end = 0
+        guard rules.indices.contains(key) else { return }
+        follow(tracee, key, 0..<Int(rules[key].entry_count))
+    }
+
+    /// What a call fails to write is not there to be read.
+    func captureAtExit(_ tracee: Tracee, key: Int) {
+        guard rules.indices.contains(key), tracee.record.pointee.result >= 0 else { return }
+        let (first, end) = (Int(rules[key].entry_count), Int(rules[key].count))
+        if first < end { follow(tracee, key, first..<end) }
+    }
+
+    private func follow(_ tracee: Tracee, _ key: Int, _ range: Range<Int>) {
+        rules.withUnsafeBufferPointer { rules in
+            guard let base = rules.baseAddress else { return }
+            // The rules are the first field of syscall_rules, in a C array: one after another.
+            let all = UnsafeRawPointer(base + key).assumingMemoryBound(to: syscall_rule.self)
+            for index in range where index < Int(SYSCALL_RULES) { follow(tracee, all[index]) }
+        }
+    }
+
+    /// What a capture says of itself.
+    private struct Tag {
+        let argument: UInt8
+        var kind: UInt32
+        let flags: UInt8
+        var index = 0
+
+        func of(_ kind: syscall_capture_kind, _ index: Int = 0) -> Tag {
+            var tag = self
+            (tag.kind, tag.index) = (kind.rawValue, index)
+            return tag
+        }
+    }
+
+    private func follow(_ tracee: Tracee, _ rule: syscall_rule) {
+        let tag = Tag(argument: rule.argument, kind: UInt32(rule.kind), flags: rule.flags)
+        let address = argument(tracee, rule.argument)
+        let count = argument(tracee, rule.count)
+        let kind = syscall_capture_kind(tag.kind)
+        if kind == SYSCALL_CAPTURE_FILE { return captureFile(tracee, Int32(truncatingIfNeeded: address), tag) }
+        // No memory: the argument says it. Nothing is mapped in the first page.
+        guard address >= 4096 else { return }
+        let isAtExit = UInt32(rule.flags) & SYSCALL_AT_EXIT.rawValue != 0
+        let left = isAtExit ? UInt64(bitPattern: tracee.record.pointee.result) : UInt64.max
+        let size = UInt64(rule.size)
+        switch kind {
+        case SYSCALL_CAPTURE_PATH: readString(tracee, address, Int(SYSCALL_CAPTURE_SIZE) - 2, tag)
+        case SYSCALL_CAPTURE_STRING: readString(tracee, address, stringLimit, tag)
+        case SYSCALL_CAPTURE_BUFFER: readMemory(tracee, address, count, stringLimit, tag)
+        case SYSCALL_CAPTURE_STRUCT: readMemory(tracee, address, size, Int(size), tag)
+        case SYSCALL_CAPTURE_ARRAY:
+            readMemory(
+                tracee, address, count.multipliedReportingOverflow(by: size).partialValue,
+                Int(SYSCALL_ELEMENTS) * Int(size), tag)
+        case SYSCALL_CAPTURE_SIZED:
+            // At exit an int says how much there is.
+            let written = isAtExit ? word(tracee, count, as: UInt32.self).map { UInt64($0) } : count
+            if let written { readMemory(tracee, address, written, Int(size), tag) }
+        case SYSCALL_CAPTURE_STRINGS: readStrings(tracee, address, tag)
+        case SYSCALL_CAPTURE_IOVEC: readVectors(tracee, address, count, left, tag)
+        case SYSCALL_CAPTURE_MESSAGE: readMessage(tracee, address, left, tag)
+        default: break
+        }
+    }
+
+    private func argument(_ tracee: Tracee, _ number: UInt8) -> UInt64 {
+        guard number < UInt8(SYSCALL_ARGUMENTS) else { return UInt64(bitPattern: tracee.record.pointee.result) }
+        return withUnsafeBytes(of: tracee.record.pointee.arguments) {
+            $0.load(fromByteOffset: 8 * Int(number), as: UInt64.self)
+        }
+    }
+
+    private func word<T: BitwiseCopyable>(_ tracee: Tracee, _ address: UInt64, as type: T.Type) -> T? {
+        withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { to in
+            guard let base = to.baseAddress else { return nil }
+            let size = MemoryLayout<T>.size
+            guard apus_read_memory(tracee.tid, address, base, size) == size else { return nil }
+            return base.pointee
+        }
+    }
+
+    // ---- Captures ----
+
+    /// Where the next capture's bytes go, if there is room.
+    private func room(_ tracee: Tracee) -> UnsafeMutableRawPointer? {
+        guard tracee.end < Int(SYSCALL_CAPTURES_SIZE) else {
+            tracee.record.pointee.flags |= UInt8(SYSCALL_CROWDED.rawValue)
+            return nil
+        }
+        return tracee.bytes + MemoryLayout<syscall_record>.size + tracee.end + MemoryLayout<syscall_capture>.size
+    }
+
+    private func end(_ tracee: Tracee, _ tag: Tag, flags: UInt32 = 0, size: Int) {
+        var capture = syscall_capture()
+        capture.argument = tag.argument
+        capture.kind = UInt8(tag.kind)
+        capture.flags = tag.flags | UInt8(flags)
+        capture.index = UInt8(truncatingIfNeeded: tag.index)
+        capture.size = UInt16(size)
+        (tracee.bytes + MemoryLayout<syscall_record>.size + tracee.end).storeBytes(
+            of: capture, as: syscall_capture.self)
+        tracee.end += (MemoryLayout<syscall_capture>.size + size + 7) & ~7
+    }
+
+    @discardableResult
+    private func readMemory(_ tracee: Tracee, _ address: UInt64, _ count: UInt64, _ limit: Int, _ tag: Tag) -> Bool {
+        guard let to = room(tracee) else { return true }
+        let limit = min(limit, Int(SYSCALL_CAPTURE_SIZE))
+        let size = Int(min(count, UInt64(limit)))
+        if size > 0, apus_read_memory(tracee.tid, address, to, size) != size {
+            end(tracee, tag, flags: SYSCALL_FAULT.rawValue, size: 0)
+            return false
+        }
+        end(tracee, tag, flags: count > UInt64(limit) ? SYSCALL_CUT.rawValue : 0, size: size)
+        return true
+    }
+
+    /// In pieces that end with a page at most, as nobody knows whether there is another. Most strings are
+    /// in the first one.
+    private func readString(_ tracee: Tracee, _ address: UInt64, _ limit: Int, _ tag: Tag) {
+        guard let to = room(tracee) else { return }
+        let limit = min(limit, Int(SYSCALL_CAPTURE_SIZE) - 2)
+        var size = 0
+        while size <= limit {
+            let at = address &+ UInt64(size)
+            let piece = min(limit + 1 - size, size == 0 ? 256 : 4096, 4096 - Int(at & 4095))
+            guard apus_read_memory(tracee.tid, at, to + size, piece) == piece else {
+                // Of a list, nothing else says where it is.
+                let isOfList = tag.kind == SYSCALL_CAPTURE_STRINGS.rawValue
+                if isOfList { to.storeBytes(of: address, as: UInt64.self) }
+                return end(tracee, tag, flags: SYSCALL_FAULT.rawValue, size: isOfList ? 8 : 0)
+            }
+            if let zero = memchr(to + size, 0, piece) {
+                return end(tracee, tag, size: UnsafeMutableRawPointer(zero) - to)
+            }
+            size += piece
+        }
+        end(tracee, tag, flags: SYSCALL_CUT.rawValue, size: limit)
+    }
+
+    private func readStrings(_ tracee: Tracee, _ address: UInt64, _ tag: Tag) {
+        for index in 0..<Int(SYSCALL_STRINGS) {
+            guard let string = word(tracee, address &+ UInt64(8 * index), as: UInt64.self) else { return }
+            guard string != 0 else {
+                // An empty list is not one that could not be read.
+                if index == 0, room(tracee) != nil {
+                    end(tracee, tag.of(SYSCALL_CAPTURE_STRINGS, Int(SYSCALL_STRINGS)), size: 0)
+                }
+                return
+            }
+            readString(tracee, string, stringLimit, tag.of(SYSCALL_CAPTURE_STRINGS, index))
+        }
+        // One more says that there were more.
+        guard room(tracee) != nil else { return }
+        end(tracee, tag.of(SYSCALL_CAPTURE_STRINGS, Int(SYSCALL_STRINGS)), flags: SYSCALL_CUT.rawValue, size: 0)
+    }
+
+    /// - Parameter left: of a call that reads, the bytes that there are.
+    private func readVectors(_ tracee: Tracee, _ address: UInt64, _ count: UInt64, _ left: UInt64, _ tag: Tag) {
+        let count = min(count, UInt64(SYSCALL_VECTORS))
+        guard readMemory(tracee, address, 16 * count, Int(SYSCALL_CAPTURE_SIZE), tag) else { return }
+        var left = left
+        for index in 0..<Int(count) where left > 0 {
+            // struct iovec: base and size.
+            guard let base = word(tracee, address &+ UInt64(16 * index), as: UInt64.self),
+                let length = word(tracee, address &+ UInt64(16 * index + 8), as: UInt64.self)
+            else { return }
+            let size = min(length, left)
+            left -= size
+            readMemory(tracee, base, size, stringLimit, tag.of(SYSCALL_CAPTURE_BUFFER, index))
+        }
+    }
+
+    private func readMessage(_ tracee: Tracee, _ address: UInt64, _ left: UInt64, _ tag: Tag) {
+        // struct msghdr: name, its size, iovec, their number, control, its size, flags.
+        guard readMemory(tracee, address, 56, 56, tag), let name = word(tracee, address, as: UInt64.self),
+            let nameSize = word(tracee, address &+ 8, as: UInt32.self),
+            let vectors = word(tracee, address &+ 16, as: UInt64.self),
+            let count = word(tracee, address &+ 24, as: UInt64.self)
+        else { return }
+        if name != 0 { readMemory(tracee, name, UInt64(nameSize), 128, tag.of(SYSCALL_CAPTURE_SIZED)) }
+        readVectors(tracee, vectors, count, left, tag.of(SYSCALL_CAPTURE_IOVEC))
+    }
+
+    private func captureFile(_ tracee: Tracee, _ descriptor: Int32, _ tag: Tag) {
+        guard let to = room(tracee) else { return }
+        end(tracee, tag, size: files.read(descriptor, of: tracee, into: to))
+    }
+}

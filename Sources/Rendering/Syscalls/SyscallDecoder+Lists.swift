@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+import CEvents
+import Tracers
+
+/// Arguments that other arguments explain, and those that point to several things.
+extension SyscallDecoder {
+    /// Flags, and the signal at the child's end in the low byte.
+    func append(clone value: UInt64, to buffer: inout ByteBuffer) {
+        let flags = value & ~0xff & 0xffff_ffff
+        if flags != 0 { names.clone.append(mask: flags, to: &buffer) }
+        guard value & 0xff != 0 || flags == 0 else { return }
+        if flags != 0 { buffer.append(0x7c) }
+        if value & 0xff == 0 { buffer.append(0x30) } else { names.append(signal: value & 0xff, to: &buffer) }
+    }
+
+    /// `["ls", "-l"]`.
+    func append(strings argument: Int, value: UInt64, to buffer: inout ByteBuffer) {
+        guard value != 0 else { return buffer.append("NULL") }
+        var isFirst = true
+        for capture in record.captures
+        where Int(capture.header.argument) == argument && capture.kind == SYSCALL_CAPTURE_STRINGS {
+            buffer.append(isFirst ? "[" : ", ")
+            isFirst = false
+            if capture.header.index == UInt8(SYSCALL_STRINGS) {
+                // There were more, or there are none.
+                if capture.has(SYSCALL_CUT) { buffer.append("...") }
+            } else if capture.has(SYSCALL_FAULT) {
+                // Its address is there in its place.
+                let hasAddress = capture.bytes.count >= 8
+                append(pointer: hasAddress ? capture.bytes.loadUnaligned(as: UInt64.self) : 0, to: &buffer)
+            } else {
+                append(string: capture, to: &buffer)
+            }
+        }
+        // It could not be read.
+        if isFirst { return append(pointer: value, to: &buffer) }
+        buffer.append(0x5d)
+    }
+
+    /// `[{iov_base="text", iov_len=4}]`.
+    func append(vectors argument: Int, step: SyscallPlan.Step, value: UInt64, to buffer: inout ByteBuffer) {
+        guard let array = capture(SYSCALL_CAPTURE_IOVEC, argument, atExit: step.atExit), !array.has(SYSCALL_FAULT)
+        else { return append(pointer: value, to: &buffer) }
+        buffer.append(0x5b)
+        let count = array.bytes.count / 16
+        for index in 0..<count {
+            let base = array.bytes.loadUnaligned(fromByteOffset: 16 * index, as: UInt64.self)
+            let size = array.bytes.loadUnaligned(fromByteOffset: 16 * index + 8, as: UInt64.self)
+            if index > 0 { buffer.append(", ") }
+            buffer.append("{iov_base=")
+            var text: SyscallCapture?
+            for capture in record.captures
+            where Int(capture.header.argument) == argument && capture.kind == SYSCALL_CAPTURE_BUFFER
+                && Int(capture.header.index) == index
+            { text = capture }
+            if base != 0, let text, !text.has(SYSCALL_FAULT) {
+                append(string: text, to: &buffer)
+            } else {
+                append(pointer: base, to: &buffer)
+            }
+            buffer.append(", iov_len=")
+            buffer.append(decimal: size)
+            buffer.append(0x7d)
+        }
+        if count == Int(SYSCALL_VECTORS) { buffer.append(", ...") }
+        buffer.append(0x5d)
+    }
+
+    /// `[3 5]`: the bits of an fd_set.
+    func append(descriptors argument: Int, atExit: Bool, value: UInt64, to buffer: inout ByteBuffer) {
+        guard let set = capture(SYSCALL_CAPTURE_ARRAY, argument, atExit: atExit), !set.has(SYSCALL_FAULT) else {
+            return append(pointer: value, to: &buffer)
+        }
+        let limit = Int(clamping: record.argument(0) & 0xffff_ffff)
+        var isFirst = true
+        buffer.append("[")
+        for descriptor in 0..<min(limit, 8 * set.bytes.count)
+        where set.bytes[descriptor >> 3] >> UInt8(descriptor & 7) & 1 != 0 {
+            if !isFirst { buffer.append(0x20) }
+            isFirst = false
+            buffer.append(decimal: UInt64(descriptor))
+        }
+        if limit > 8 * set.bytes.count { buffer.append(isFirst ? "..." : " ...") }
+        buffer.append("]")
+    }
+
+    /// `2 (in [5 8], out [9])`, of select(2). With a third set there was no room to read all of them again.
+    func append(selectResult result: Int64, to buffer: inout ByteBuffer) {
+        buffer.append(signed: result)
+        if result == 0 { return buffer.append(" (Timeout)") }
+        let hasThird = capture(SYSCALL_CAPTURE_ARRAY, 3, atExit: false)?.bytes.contains { $0 != 0 }
+        guard record.argument(3) == 0 || hasThird == false else { return }
+        let labels: [StaticString] = ["in ", "out "]
+        let mark = buffer.count
+        for (index, label) in labels.enumerated() {
+            guard let set = capture(SYSCALL_CAPTURE_ARRAY, index + 1, atExit: true),
+                set.bytes.contains(where: { $0 != 0 })
+            else { continue }
+            buffer.append(buffer.count == mark ? " (" : ", ")
+            buffer.append(label)
+            append(descriptors: index + 1, atExit: true, value: 0, to: &buffer)
+        }
+        if buffer.count > mark { buffer.append(")") }
+    }
+
+    /// `[4] => [14]`: an offset before and after.
+    func append(offset argument: Int, value: UInt64, to buffer: inout ByteBuffer) {
+        guard let before = capture(SYSCALL_CAPTURE_STRUCT, argument, atExit: false), before.bytes.count >= 8 else {
+            return append(pointer: value, to: &buffer)
+        }
+        let old = before.bytes.loadUnaligned(as: Int64.self)
+        buffer.append("[")
+        buffer.append(signed: old)
+        buffer.append("]")
+        guard let after = capture(SYSCALL_CAPTURE_STRUCT, argument, atExit: true), after.bytes.count >= 8,
+            after.bytes.loadUnaligned(as: Int64.self) != old
+        else { return }
+        buffer.append(" => [")
+        buffer.append(signed: after.bytes.loadUnaligned(as: Int64.self))
+        buffer.append("]")
+    }
+
+    /// struct msghdr of sendmsg(2).
+    func append(message argument: Int, step: SyscallPlan.Step, value: UInt64, to buffer: inout ByteBuffer) {
+        guard let message = capture(SYSCALL_CAPTURE_MESSAGE, argument, atExit: step.atExit), message.bytes.count >= 56
+        else { return append(pointer: value, to: &buffer) }
+        func field(_ offset: Int) -> UInt64 { message.bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+        buffer.append("{msg_name=")
+        if let name = capture(SYSCALL_CAPTURE_SIZED, argument, atExit: step.atExit), !name.has(SYSCALL_FAULT),
+            name.bytes.count >= 2
+        {
+            append(socketAddress: name.bytes, to: &buffer)
+        } else {
+            append(pointer: field(0), to: &buffer)
+        }
+        buffer.append(", msg_namelen=")
+        buffer.append(decimal: field(8) & 0xffff_ffff)
+        buffer.append(", msg_iov=")
+        append(vectors: argument, step: step, value: field(16), to: &buffer)
+        buffer.append(", msg_iovlen=")
+        buffer.append(decimal: field(24))
+        buffer.append(", msg_controllen=")
+        buffer.append(decimal: field(40))
+        buffer.append(", msg_flags=")
+        buffer.append(hex: field(48) & 0xffff_ffff)
+        buffer.append(0x7d)
+    }
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+import CEvents
+import Glibc
+import Tracers
+
+/// Structures in the target's memory. Offsets are those of x86-64's ABI: include/uapi/asm-generic and
+/// arch/x86/include/uapi/asm.
+extension SyscallDecoder {
+    private func captured(_ step: SyscallPlan.Step, _ argument: Int) -> SyscallCapture? {
+        let kind =
+            switch step.kind {
+            case .sockaddr: SYSCALL_CAPTURE_SIZED
+            case .pollfds, .epollevents, .ids: SYSCALL_CAPTURE_ARRAY
+            default: SYSCALL_CAPTURE_STRUCT
+            }
+        return capture(kind, argument, atExit: step.atExit)
+    }
+
+    func append(
+        structure step: SyscallPlan.Step, argument: Int, value: UInt64, to buffer: inout ByteBuffer
+    ) {
+        // wait4 that found no child to tell of wrote nothing.
+        let isEmptyWait = record.header.result == 0 && (step.kind == .status || record.header.number == 61)
+        guard let capture = captured(step, argument), !capture.has(SYSCALL_FAULT), !isEmptyWait else {
+            return append(pointer: value, to: &buffer)
+        }
+        let bytes = capture.bytes
+        func u64(_ offset: Int) -> UInt64 {
+            offset + 8 <= bytes.count ? bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) : 0
+        }
+        func u32(_ offset: Int) -> UInt64 {
+            offset + 4 <= bytes.count ? UInt64(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) : 0
+        }
+        func u16(_ offset: Int) -> UInt64 {
+            offset + 2 <= bytes.count ? UInt64(bytes.loadUnaligned(fromByteOffset: offset, as: UInt16.self)) : 0
+        }
+        func pair(_ first: StaticString, _ second: StaticString, at offset: Int) {
+            buffer.append("{")
+            buffer.append(first)
+            buffer.append(signed: Int64(bitPattern: u64(offset)))
+            buffer.append(second)
+            buffer.append(signed: Int64(bitPattern: u64(offset + 8)))
+            buffer.append("}")
+        }
+        switch step.kind {
+        case .sockaddr: append(socketAddress: bytes, to: &buffer)
+        case .stat: append(mode: u32(24), size: u64(48), device: u64(40), prefix: "st_", to: &buffer)
+        case .statx:
+            buffer.append("{stx_mask=")
+            SyscallNameSet.all["statx"]?.append(mask: u32(0), to: &buffer)
+            buffer.append(", stx_mode=")
+            append(fileMode: u16(28), to: &buffer)
+            buffer.append(", stx_size=")
+            buffer.append(decimal: u64(40))
+            buffer.append(", ...}")
+        case .timespec, .futextime: pair("tv_sec=", ", tv_nsec=", at: 0)
+        case .timeval: pair("tv_sec=", ", tv_usec=", at: 0)
+        case .timespecs:
+            // include/linux/stat.h, UTIME_NOW and UTIME_OMIT.
+            for offset in [0, 16] {
+                buffer.append(offset == 0 ? "[" : ", ")
+                switch u64(offset + 8) {
+                case 0x3fff_ffff: buffer.append("UTIME_NOW")
+                case 0x3fff_fffe: buffer.append("UTIME_OMIT")
+                default: pair("tv_sec=", ", tv_nsec=", at: offset)
+                }
+            }
+            buffer.append("]")
+        case .itimerval, .itimerspec:
+            let isSpec = step.kind == .itimerspec
+            buffer.append("{it_interval=")
+            pair("tv_sec=", isSpec ? ", tv_nsec=" : ", tv_usec=", at: 0)
+            buffer.append(", it_value=")
+            pair("tv_sec=", isSpec ? ", tv_nsec=" : ", tv_usec=", at: 16)
+            buffer.append("}")
+        case .rlimit:
+            buffer.append("{rlim_cur=")
+            append(limit: u64(0), to: &buffer)
+            buffer.append(", rlim_max=")
+            append(limit: u64(8), to: &buffer)
+            buffer.append("}")
+        case .sigset: names.append(signals: u64(0), to: &buffer)
+        case .sigaction:
+            buffer.append("{sa_handler=")
+            switch u64(0) {
+            case 0: buffer.append("SIG_DFL")
+            case 1: buffer.append("SIG_IGN")
+            default: buffer.append(hex: u64(0))
+            }
+            buffer.append(", sa_mask=")
+            names.append(signals: u64(24), to: &buffer)
+            buffer.append(", sa_flags=")
+            names.saflags.append(mask: u64(8), to: &buffer)
+            buffer.append("}")
+        case .pipe:
+            buffer.append("[")
+            buffer.append(decimal: u32(0))
+            buffer.append(", ")
+            buffer.append(decimal: u32(4))
+            buffer.append("]")
+        case .intPointer:
+            buffer.append("[")
+            buffer.append(signed: Int64(Int32(truncatingIfNeeded: u32(0))))
+            buffer.append("]")
+        case .status: append(status: u32(0), to: &buffer)
+        case .utsname:
+            buffer.append("{sysname=")
+            for (index, label): (Int, StaticString) in [(0, ""), (1, ", nodename="), (2, ", release=")] {
+                buffer.append(label)
+                buffer.append(0x22)
+                let field = bytes.dropFirst(65 * index).prefix(65).prefix { $0 != 0 }
+                buffer.append(escaped: UnsafeRawBufferPointer(rebasing: field))
+                buffer.append(0x22)
+            }
+            buffer.append(", ...}")
+        case .sysinfo:
+            buffer.append("{uptime=")
+            buffer.append(decimal: u64(0))
+            buffer.append(", totalram=")
+            buffer.append(decimal: u64(32))
+            buffer.append(", freeram=")
+            buffer.append(decimal: u64(40))
+            buffer.append(", ...}")
+        case .pollfds:
+            append(list: bytes.count / 8, isCut: capture.has(SYSCALL_CUT), to: &buffer) { index, buffer in
+                buffer.append("{fd=")
+                buffer.append(signed: Int64(Int32(truncatingIfNeeded: u32(8 * index))))
+                buffer.append(", events=")
+                names.poll.append(mask: u16(8 * index + 4), to: &buffer)
+                if u16(8 * index + 6) != 0 {
+                    buffer.append(", revents=")
+                    names.poll.append(mask: u16(8 * index + 6), to: &buffer)
+                }
+                buffer.append("}")
+            }
+        case .epollevents, .epollevent:
+            let isList = step.kind == .epollevents
+            let one = { (index: Int, buffer: inout ByteBuffer) in
+                buffer.append("{events=")
+                names.epoll.append(mask: u32(12 * index), to: &buffer)
+                buffer.append(", data=")
+                buffer.append(hex: u64(12 * index + 4))
+                buffer.append("}")
+            }
+            if isList {
+                append(list: bytes.count / 12, isCut: capture.has(SYSCALL_CUT), to: &buffer, one)
+            } else {
+                one(0, &buffer)
+            }
+        case .openhow:
+            buffer.append("{flags=")
+            names.open.append(mask: u64(0), to: &buffer)
+            if u64(8) != 0 {
+                buffer.append(", mode=")
+                buffer.append(octal: u64(8))
+            }
+            buffer.append(", resolve=")
+            names.resolve.append(mask: u64(16), to: &buffer)
+            buffer.append("}")
+        case .cloneargs:
+            let flags = u64(0)
+            buffer.append("{flags=")
+            names.clone.append(mask: flags, to: &buffer)
+            // CLONE_PIDFD; CLONE_CHILD_SETTID and CLONE_CHILD_CLEARTID; CLONE_PARENT_SETTID.
+            let addresses: [(UInt64, StaticString)] = [
+                (0x1000, ", pidfd="), (0x120_0000, ", child_tid="), (0x10_0000, ", parent_tid="),
+            ]
+            for (index, (bits, label)) in addresses.enumerated() where flags & bits != 0 {
+                buffer.append(label)
+                append(pointer: u64(8 + 8 * index), to: &buffer)
+            }
+            buffer.append(", exit_signal=")
+            names.append(signal: u64(32), to: &buffer)
+            buffer.append(", stack=")
+            append(pointer: u64(40), to: &buffer)
+            buffer.append(", stack_size=")
+            buffer.append(hex: u64(48))
+            // CLONE_SETTLS.
+            if flags & 0x80000 != 0 {
+                buffer.append(", tls=")
+                buffer.append(hex: u64(56))
+            }
+            buffer.append("}")
+        case .ids:
+            append(list: bytes.count / 4, isCut: capture.has(SYSCALL_CUT), to: &buffer) { index, buffer in
+                buffer.append(decimal: u32(4 * index))
+            }
+        case .rusage:
+            buffer.append("{ru_utime=")
+            pair("tv_sec=", ", tv_usec=", at: 0)
+            buffer.append(", ru_stime=")
+            pair("tv_sec=", ", tv_usec=", at: 16)
+            buffer.append(", ...}")
+        case .siginfo: if let info = SyscallSignalInfo(bytes) { names.append(info, to: &buffer) }
+        case .sigevent:
+            buffer.append("{sigev_signo=")
+            names.append(signal: u32(8), to: &buffer)
+            buffer.append(", sigev_notify=")
+            names["sigev"].append(choice: u32(12), to: &buffer)
+            buffer.append("}")
+        case .statfs:
+            buffer.append("{f_type=")
+            names.magic.append(choice: u64(0), to: &buffer)
+            let labels: [StaticString] = [", f_bsize=", ", f_blocks=", ", f_bfree=", ", f_bavail="]
+            for (index, label) in labels.enumerated() {
+                buffer.append(label)
+                buffer.append(decimal: u64(8 + 8 * index))
+            }
+            buffer.append(", ...}")
+        default: append(pointer: value, to: &buffer)
+        }
+    }
+
+    func append(
+        list count: Int, isCut: Bool, to buffer: inout ByteBuffer, _ body: (Int, inout ByteBuffer) -> Void
+    ) {
+        buffer.append("[")
+        for index in 0..<count {
+            if index > 0 { buffer.append(", ") }
+            body(index, &buffer)
+        }
+        if isCut { buffer.append(", ...") }
+        buffer.append("]")
+    }
+
+    private func append(
+        mode: UInt64, size: UInt64, device: UInt64, prefix: StaticString, to buffer: inout ByteBuffer
+    ) {
+        buffer.append("{")
+        buffer.append(prefix)
+        buffer.append("mode=")
+        append(fileMode: mode, to: &buffer)
+        buffer.append(", ")
+        buffer.append(prefix)
+        let kind = UInt32(truncatingIfNeeded: mode) & S_IFMT
+        if kind == S_IFCHR || kind == S_IFBLK {
+            buffer.append("rdev=")
+            append(device: device, to: &buffer)
+        } else {
+            buffer.append("size=")
+            buffer.append(decimal: size)
+        }
+        buffer.append(", ...}")
+    }
+
+    /// include/linux/kdev_t.h, new_encode_dev.
+    func append(device: UInt64, to buffer: inout ByteBuffer) {
+        buffer.append("makedev(")
+        buffer.append(hex: device >> 8 & 0xfff)
+        buffer.append(", ")
+        buffer.append(hex: device & 0xff | device >> 12 & 0xfff00)
+        buffer.append(")")
+    }
+
+    func append(fileMode mode: UInt64, to buffer: inout ByteBuffer) {
+        switch UInt32(truncatingIfNeeded: mode) & S_IFMT {
+        case S_IFREG: buffer.append("S_IFREG|")
+        case S_IFDIR: buffer.append("S_IFDIR|")
+        case S_IFCHR: buffer.append("S_IFCHR|")
+        case S_IFBLK: buffer.append("S_IFBLK|")
+        case S_IFIFO: buffer.append("S_IFIFO|")
+        case S_IFLNK: buffer.append("S_IFLNK|")
+        case S_IFSOCK: buffer.append("S_IFSOCK|")
+        default: break
+        }
+        buffer.append(octal: mode & 0o7777)
+    }
+
+    private func append(limit: UInt64, to buffer: inout ByteBuffer) {
+        if limit == .max { buffer.append("RLIM64_INFINITY") } else { buffer.append(decimal: limit) }
+    }
+
+    /// wait(2)'s, in the words of its macros.
+    private func append(status: UInt64, to buffer: inout ByteBuffer) {
+        switch status & 0x7f {
+        case 0:
+            buffer.append("[{WIFEXITED(s) && WEXITSTATUS(s) == ")
+            buffer.append(decimal: status >> 8 & 0xff)
+        case 0x7f where status == 0xffff: buffer.append("[{WIFCONTINUED(s)")
+        case 0x7f:
+            buffer.append("[{WIFSTOPPED(s) && WSTOPSIG(s) == ")
+            names.append(signal: status >> 8 & 0xff, to: &buffer)
+        default:
+            buffer.append("[{WIFSIGNALED(s) && WTERMSIG(s) == ")
+            names.append(signal: status & 0x7f, to: &buffer)
+            if status & 0x80 != 0 { buffer.append(" && WCOREDUMP(s)") }
+        }
+        buffer.append("}]")
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+public import CEvents
+import Linux
+
+/// What an observer captures of each call, made of the signatures: the table that the programs and
+/// the observer by ptrace follow.
+public enum SyscallRules {
+    /// By ``SyscallRecord/key``, 2 × `SYSCALL_NUMBERS` of them.
+    public static let table: [syscall_rules] = {
+        var table = [syscall_rules](repeating: syscall_rules(), count: 2 * SYSCALL_NUMBERS)
+        for signature in SyscallSignatures.decoded.values {
+            for key in SyscallSignatures.keys(of: signature.name) {
+                table[key] = rules(of: signature, isCompat: key >= SYSCALL_NUMBERS)
+            }
+        }
+        for name in SyscallTexts.movingNames.split(separator: " ") {
+            for key in SyscallSignatures.keys(of: String(name)) { table[key].moves_names = 1 }
+        }
+        return table
+    }()
+
+    /// The table with the paths of arguments alone: a summary's that filters by them.
+    static let paths: [syscall_rules] = table.map { full in
+        var rules = full
+        let all = withUnsafeBytes(of: full.rules) { bytes in
+            bytes.bindMemory(to: syscall_rule.self).prefix(Int(full.entry_count))
+                .filter { UInt32($0.kind) == SYSCALL_CAPTURE_PATH.rawValue }
+        }
+        set(all, in: &rules, entryCount: all.count)
+        return rules
+    }
+
+    /// The table with the rules of wanted calls alone.
+    static func table(of filter: SyscallFilter) -> [syscall_rules] {
+        table.enumerated().map { filter.contains(key: $0) ? $1 : syscall_rules() }
+    }
+
+    /// The kinds of capture that a table has.
+    static func kinds(in table: [syscall_rules]) -> Set<UInt8> {
+        table.reduce(into: []) { kinds, rules in
+            withUnsafeBytes(of: rules.rules) { bytes in
+                for rule in bytes.bindMemory(to: syscall_rule.self).prefix(Int(rules.count)) { kinds.insert(rule.kind) }
+            }
+        }
+    }
+
+    static func rules(of signature: SyscallSignature, isCompat: Bool) -> syscall_rules {
+        var entry: [syscall_rule] = []
+        var exit: [syscall_rule] = []
+        for (index, parameter) in signature.parameters.enumerated() {
+            // Structures of 32-bit programs have other layouts.
+            guard var rule = rule(parameter.type, argument: index), !isCompat || isOfAnyWidth(rule) else { continue }
+            if parameter.type.atExit { exit.append(rule) } else { entry.append(rule) }
+            guard parameter.type.isTwice else { continue }
+            rule.flags = UInt8(SYSCALL_AT_EXIT.rawValue)
+            exit.append(rule)
+        }
+        // F_DUPFD gives a descriptor.
+        if [.fd, .fcntl].contains(signature.result.kind) {
+            var rule = syscall_rule()
+            rule.argument = UInt8(SYSCALL_RESULT)
+            rule.kind = UInt8(SYSCALL_CAPTURE_FILE.rawValue)
+            rule.flags = UInt8(SYSCALL_AT_EXIT.rawValue)
+            exit.append(rule)
+        }
+        var rules = syscall_rules()
+        set((entry + exit).prefix(Int(SYSCALL_RULES)), in: &rules, entryCount: entry.count)
+        return rules
+    }
+
+    private static func isOfAnyWidth(_ rule: syscall_rule) -> Bool {
+        [SYSCALL_CAPTURE_PATH, SYSCALL_CAPTURE_STRING, SYSCALL_CAPTURE_BUFFER, SYSCALL_CAPTURE_FILE]
+            .contains(syscall_capture_kind(UInt32(rule.kind)))
+    }
+
+    private static func set(_ list: some Collection<syscall_rule>, in rules: inout syscall_rules, entryCount: Int) {
+        rules.entry_count = UInt8(entryCount)
+        rules.count = UInt8(list.count)
+        // A C array is a tuple; its memory is that of its elements.
+        withUnsafeMutableBytes(of: &rules.rules) { bytes in
+            let slots = bytes.bindMemory(to: syscall_rule.self)
+            for (slot, rule) in list.enumerated() { slots[slot] = rule }
+        }
+    }
+
+    /// nil: nothing is read, the register says it.
+    fileprivate static func rule(_ type: SyscallType, argument: Int) -> syscall_rule? {
+        let (kind, size): (syscall_capture_kind, Int)
+        switch type.kind {
+        case .fd, .dirfd: (kind, size) = (SYSCALL_CAPTURE_FILE, 0)
+        case .path: (kind, size) = (SYSCALL_CAPTURE_PATH, 0)
+        // A name of up to 16 bytes, of PR_SET_NAME and PR_GET_NAME.
+        case .prctl where type.atExit: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
+        case .string: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
+        case .buffer, .bytes: (kind, size) = (SYSCALL_CAPTURE_BUFFER, 0)
+        case .strings: (kind, size) = (SYSCALL_CAPTURE_STRINGS, 0)
+        case .iovec: (kind, size) = (SYSCALL_CAPTURE_IOVEC, 0)
+        case .message: (kind, size) = (SYSCALL_CAPTURE_MESSAGE, 0)
+        // sockaddr_storage; options are shorter, or told by their beginning.
+        case .sockaddr, .optval: (kind, size) = (SYSCALL_CAPTURE_SIZED, 128)
+        // As many bytes as descriptors: more than the bits need, and the structure has them.
+        case .fdset: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 1)
+        case .ids: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 4)
+        case .pollfds: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 8)
+        case .epollevents: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 12)
+        // include/uapi/asm-generic and arch/x86's: the kernel's layouts.
+        case .stat: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 144)
+        case .statx: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 256)
+        case .timespec, .timeval, .rlimit, .futextime: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 16)
+        case .timespecs, .itimerval, .itimerspec, .sigaction: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 32)
+        // struct flock; of rusage the two times; of siginfo what a child's end has.
+        case .fcntl, .rusage: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 32)
+        case .siginfo: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 48)
+        case .sigevent: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 16)
+        case .statfs: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 88)
+        // An int or a struct winsize.
+        case .ioctlarg: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 8)
+        case .sigset, .pipe, .offset: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 8)
+        case .status, .intPointer: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 4)
+        case .epollevent: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 12)
+        case .openhow: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 24)
+        case .cloneargs: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 64)
+        case .sysinfo: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 64)
+        // Six strings of 65 bytes each.
+        case .utsname: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 390)
+        default: return nil
+        }
+        var rule = syscall_rule()
+        rule.argument = UInt8(argument)
+        rule.kind = UInt8(kind.rawValue)
+        rule.flags = type.atExit ? UInt8(SYSCALL_AT_EXIT.rawValue) : 0
+        rule.count = type.count
+        rule.size = UInt16(size)
+        return rule
+    }
+}
+
+extension SyscallType {
+    /// Whether it points to memory that an observer reads.
+    public var readsMemory: Bool {
+        SyscallRules.rule(self, argument: 0).map { UInt32($0.kind) != SYSCALL_CAPTURE_FILE.rawValue } ?? false
+    }
+}

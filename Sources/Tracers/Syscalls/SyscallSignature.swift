@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+import CEvents
+import Linux
+
+/// What a parameter, or a result, of a system call is.
+public struct SyscallType: Sendable, Equatable {
+    public enum Kind: String, Sendable {
+        // Registers.
+        case int, u32, uint, long, hex, octal
+        /// A user's or a group's; -1: none. And the mode of a file, with its type.
+        case id, mode
+        /// A device's number, which is there only if the mode in argument `count` is a device's.
+        case device
+        /// Of the family in argument `count`.
+        case `protocol`
+        /// An address whose memory is not read.
+        case pointer
+        case fd, dirfd
+        /// A number of a signal.
+        case signal
+        /// One of a set of names, and flags of one; the set is ``SyscallType/names``.
+        case choice, mask
+        /// Flags and a signal in one.
+        case clone
+        /// The mode of an open, which is there only if the flags in argument `count` create.
+        case openmode
+        /// What another argument makes of it.
+        case ioctl, ioctlarg, fcntl, prctl, sockopt, optval, futex, futextime
+        // Memory.
+        case path, string, buffer, strings, iovec, message
+        case bytes, sockaddr, pollfds, epollevents, fdset, ids, offset
+        case stat, statx, timespec, timespecs, timeval, itimerval, itimerspec, rlimit, sigset, sigaction, pipe
+        case status, utsname, sysinfo, epollevent, cloneargs, openhow, rusage, siginfo, sigevent, statfs
+        /// An int that is pointed to.
+        case intPointer
+        /// A result: the descriptors of which sets are ready.
+        case select
+    }
+
+    public let kind: Kind
+    /// The set of names of a choice or a mask.
+    public var names = ""
+    /// The argument that says how much there is; `SYSCALL_RESULT`: the result.
+    public var count: UInt8 = 0
+    /// The kernel writes it: it is read at the call's return.
+    public var atExit = false
+    /// The kernel reads it, and writes it: it is read at entry, and again at the call's return.
+    public var isTwice = false
+
+    public init(kind: Kind) { self.kind = kind }
+}
+
+/// A call's name and what its arguments are.
+public struct SyscallSignature: Sendable {
+    public struct Parameter: Sendable {
+        public let name: String
+        public let type: SyscallType
+    }
+
+    public let name: String
+    public let parameters: [Parameter]
+    public let result: SyscallType
+
+    public init(name: String, parameters: [Parameter], result: SyscallType = SyscallType(kind: .long)) {
+        self.name = name
+        self.parameters = parameters
+        self.result = result
+    }
+
+    /// Of a line of ``SyscallTexts``; nil: it does not keep to the grammar.
+    init?(line: Substring) {
+        var words = line.split(separator: " ").map(String.init)
+        guard !words.isEmpty else { return nil }
+        name = words.removeFirst()
+        if words.count >= 2, words[words.count - 2] == "=" {
+            guard let type = SyscallType(words[words.count - 1]) else { return nil }
+            result = type
+            words.removeLast(2)
+        } else {
+            result = SyscallType(kind: .long)
+        }
+        var parameters: [Parameter] = []
+        for word in words {
+            let parts = word.split(separator: ":", maxSplits: 1)
+            guard parts.count == 2, let type = SyscallType(String(parts[1])) else { return nil }
+            parameters.append(Parameter(name: String(parts[0]), type: type))
+        }
+        guard parameters.count <= SYSCALL_ARGUMENTS else { return nil }
+        self.parameters = parameters
+    }
+}
+
+extension SyscallType {
+    /// `buffer^#r`, `&open`, `fd`.
+    init?(_ text: String) {
+        var rest = text[...]
+        if let mark = rest.firstIndex(of: "#") {
+            let number = rest[rest.index(after: mark)...]
+            guard let value = number == "r" ? UInt8(SYSCALL_RESULT) : UInt8(number) else { return nil }
+            count = value
+            rest = rest[..<mark]
+        }
+        if rest.hasSuffix("^") {
+            atExit = true
+            rest.removeLast()
+        } else if rest.hasSuffix("+") {
+            isTwice = true
+            rest.removeLast()
+        }
+        switch rest.first {
+        case "&":
+            kind = .mask
+            names = String(rest.dropFirst())
+        case "|":
+            kind = .choice
+            names = String(rest.dropFirst())
+        default:
+            if rest == "int" && atExit {
+                kind = .intPointer
+            } else if let found = Kind(rawValue: String(rest)) {
+                kind = found
+            } else {
+                return nil
+            }
+        }
+    }
+}
+
+/// All signatures that there are.
+public enum SyscallSignatures {
+    /// Those that are decoded in full, by the calls' names.
+    public static let decoded: [String: SyscallSignature] = {
+        var all: [String: SyscallSignature] = [:]
+        for line in SyscallTexts.lines.split(separator: "\n") {
+            if let signature = SyscallSignature(line: line) { all[signature.name] = signature }
+        }
+        return all
+    }()
+
+    /// The name of the call that a record's ``SyscallRecord/key`` stands for; nil: there is none.
+    public static func name(ofKey key: Int) -> String? {
+        key < SYSCALL_NUMBERS ? SyscallTable.name(key) : SyscallTable.compatName(key - SYSCALL_NUMBERS)
+    }
+
+    /// The keys of all calls of a name: of both tables.
+    public static func keys(of name: String) -> [Int] {
+        [SyscallTable.number(name), SyscallTable.compatNumber(name).map { $0 + SYSCALL_NUMBERS }].compactMap { $0 }
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+extension CommandTests {
+    @Suite(.needsKernel) struct SyscallLinesTests {
+        /// What only the kernel can tell: files that are in no directory, lists, and what a call wrote.
+        @Test(arguments: ["ebpf", "ptrace"])
+        func `calls are decoded as strace decodes them`(observer: String) throws {
+            let script = """
+                import ctypes, fcntl, os, select, termios
+                call = ctypes.CDLL(None).syscall
+                call(293, 0, 1), call(294, 0), os.open("/proc/self/ns/net", 0)
+                os.write(os.memfd_create("mem", 0), b"x")
+                fcntl.fcntl(3, fcntl.F_GETFL), call(59, b"/nowhere", (ctypes.c_void_p * 1)(0), 0)
+                call(59, b"/nowhere", (ctypes.c_void_p * 2)(8, 0), 0), call(157, 15, b"name")
+                ends = os.pipe()
+                os.write(ends[1], b"abc"), fcntl.ioctl(ends[0], termios.FIONREAD, b"1234")
+                select.select([ends[0]], [], [])
+                if os.fork() == 0: os._exit(3)
+                os.wait3(0), call(202, ctypes.byref(ctypes.c_int(5)), 1, 2, 3, 4, 5)
+                """
+            let run = try apus(
+                "syscalls", "--observer", observer, "-e",
+                "pipe2,inotify_init1,%file,write,fcntl,prctl,ioctl,select,pselect6",
+                "-e", "wait4,futex", "--", "/usr/bin/python3", "-c", script)
+            let text = run.errorText
+            for line in [
+                "pipe2(NULL, 0x1) = -1 EINVAL", "inotify_init1(0) = 3<anon_inode:inotify> ",
+                #", O_RDONLY|O_CLOEXEC) = 4<net:["#,
+                #"write(5</memfd:mem (deleted)>, "x", 1) = 1 "#,
+                "fcntl(3<anon_inode:inotify>, F_GETFL) = 0 (flags O_RDONLY) ",
+                #"execve("/nowhere", [], NULL) = -1 ENOENT"#, #"execve("/nowhere", [0x8], NULL) = -1 ENOENT"#,
+                #"prctl(PR_SET_NAME, "name") = 0 "#, ", FIONREAD, [3]) = 0 ", "(7, [6], NULL, NULL, NULL",
+                " = 1 (in [6]) ",
+                "[{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, {ru_utime={tv_sec=", ", FUTEX_WAKE, 2) = 0 ",
+            ] { #expect(text.contains(line), "\(line)\n\(text.suffix(4000))") }
+        }
+    }
+}

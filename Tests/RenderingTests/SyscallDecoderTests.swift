@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+import CEvents
+import Glibc
+import Linux
+import Testing
+import Tracers
+
+@testable import Rendering
+
+/// Arguments and results, as strace 6.1 writes them where nothing else is said.
+struct SyscallDecoderTests {
+    typealias Capture = SyscallFormatTests.Capture
+
+    /// The line of a call of this name, up to its duration.
+    private static func line(
+        _ name: String, _ arguments: [UInt64], result: Int64 = 0, _ captures: [Capture] = []
+    ) -> String {
+        guard let number = SyscallTable.number(name) else { return "no call \(name)" }
+        let record = SyscallFormatTests.record(Int32(number), arguments, result: result, captures: captures)
+        let text = SyscallFormatTests.lines(record)
+        return String(text.dropLast(" <0.000001500>\n".count))
+    }
+
+    private static func bytes<T>(_ values: T...) -> [UInt8] {
+        values.flatMap { value in withUnsafeBytes(of: value) { Array($0) } }
+    }
+
+    private static func structure(_ argument: Int, _ bytes: [UInt8], atExit: Bool = true) -> Capture {
+        Capture(
+            argument: argument, kind: SYSCALL_CAPTURE_STRUCT, bytes: bytes, flags: atExit ? SYSCALL_AT_EXIT.rawValue : 0
+        )
+    }
+
+    @Test(
+        arguments: [
+            ("pipe2", [0, 1], "pipe2(NULL, 0x1)"), ("pipe2", [0, 0x4080], "pipe2(NULL, O_EXCL|O_DIRECT)"),
+            ("epoll_create1", [1], "epoll_create1(0x1)"), ("epoll_create1", [0x80000], "epoll_create1(EPOLL_CLOEXEC)"),
+            ("timerfd_create", [1, 0x80800], "timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC|TFD_NONBLOCK)"),
+            ("eventfd2", [3, 0x80001], "eventfd2(3, EFD_SEMAPHORE|EFD_CLOEXEC)"),
+            ("inotify_init1", [0x80800], "inotify_init1(IN_NONBLOCK|IN_CLOEXEC)"),
+            ("dup3", [1, 1, 0x99], "dup3(1, 1, O_EXCL|0x19)"),
+            ("signalfd4", [.max, 0, 8, 0x80000], "signalfd4(-1, NULL, 8, SFD_CLOEXEC)"),
+            (
+                "timerfd_settime", [7, 3, 0, 0],
+                "timerfd_settime(7, TFD_TIMER_ABSTIME|TFD_TIMER_CANCEL_ON_SET, NULL, NULL)"
+            ),
+            ("open", [0, 3], "open(NULL, O_ACCMODE)"), ("open", [0, 0x80003], "open(NULL, O_ACCMODE|O_CLOEXEC)"),
+            ("umount2", [0, 3], "umount2(NULL, MNT_FORCE|MNT_DETACH)"),
+            ("fallocate", [3, 3, 0, 10], "fallocate(3, FALLOC_FL_KEEP_SIZE|FALLOC_FL_PUNCH_HOLE, 0, 10)"),
+            ("close_range", [90, 0xffff_ffff, 4], "close_range(90, 4294967295, CLOSE_RANGE_CLOEXEC)"),
+            ("unshare", [0x4002_0000], "unshare(CLONE_NEWNS|CLONE_NEWNET)"), ("setns", [3, 0], "setns(3, 0)"),
+            ("getrusage", [0xffff_ffff, 0], "getrusage(RUSAGE_CHILDREN, NULL)"),
+        ] as [(String, [UInt64], String)])
+    func `flags are those of the call`(name: String, arguments: [UInt64], line: String) {
+        #expect(Self.line(name, arguments) == line + " = 0")
+    }
+
+    @Test(
+        arguments: [
+            ([1024, 0], 0, "F_SETLEASE, F_RDLCK) = 0"), ([1025, 9], 2, "F_GETLEASE) = 0x2 (F_UNLCK)"),
+            ([3, 9], 0x8002, "F_GETFL) = 0x8002 (flags O_RDWR|O_LARGEFILE)"),
+            ([1, 9], 1, "F_GETFD) = 0x1 (flags FD_CLOEXEC)"),
+            ([11, 9], 29, "F_GETSIG) = 29 (SIGIO)"), ([10, 29], 0, "F_SETSIG, SIGIO) = 0"),
+            ([1033, 10], 0, "F_ADD_SEALS, F_SEAL_SHRINK|F_SEAL_WRITE) = 0"),
+            ([1034, 9], 10, "F_GET_SEALS) = 0xa (seals F_SEAL_SHRINK|F_SEAL_WRITE)"), ([77, 5], 0, "0x4d, 0x5) = 0"),
+        ] as [([UInt64], Int64, String)])
+    func `fcntl's argument and result are its operation's`(arguments: [UInt64], result: Int64, end: String) {
+        #expect(Self.line("fcntl", [3] + arguments, result: result) == "fcntl(3, " + end)
+    }
+
+    @Test func `a lock is told as it was asked for, or as it was found`() {
+        var lock = flock()
+        (lock.l_type, lock.l_start, lock.l_len, lock.l_pid) = (1, 4, 2, 9)
+        let (asked, found) = (Self.structure(2, Self.bytes(lock), atExit: false), Self.structure(2, Self.bytes(lock)))
+        let text = "{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=4, l_len=2"
+        #expect(Self.line("fcntl", [3, 6, 0x1000], [asked]) == "fcntl(3, F_SETLK, \(text)}) = 0")
+        #expect(Self.line("fcntl", [3, 5, 0x1000], [asked]) == "fcntl(3, F_GETLK, \(text)}) = 0")
+        #expect(Self.line("fcntl", [3, 5, 0x1000], [asked, found]) == "fcntl(3, F_GETLK, \(text), l_pid=9}) = 0")
+    }
+
+    @Test(
+        arguments: [
+            ([0, 4, 0, 7, 7], "FUTEX_WAIT, 4, NULL"), ([129, 1, 6, 7, 7], "FUTEX_WAKE_PRIVATE, 1"),
+            ([4, 1, 2, 16, 9], "FUTEX_CMP_REQUEUE, 1, 2, 0x10, 9"), ([6, 4, 0, 16, 9], "FUTEX_LOCK_PI, NULL"),
+            ([7, 4, 5, 16, 9], "FUTEX_UNLOCK_PI"),
+            ([10, 1, 5, 16, 0xffff_ffff], "FUTEX_WAKE_BITSET, 1, FUTEX_BITSET_MATCH_ANY"),
+            ([265, 4, 0, 16, 3], "FUTEX_WAIT_BITSET|FUTEX_CLOCK_REALTIME, 4, NULL, 0x3"),
+            ([77, 1, 2, 3, 4], "0x4d, 1, 0x2, 0x3, 0x4"), ([0x201, 1, 2, 3, 4], "0x201, 1, 0x2, 0x3, 0x4"),
+        ] as [([UInt64], String)])
+    func `futex has the arguments that its operation uses`(arguments: [UInt64], line: String) {
+        #expect(Self.line("futex", [0x1000] + arguments) == "futex(0x1000, \(line)) = 0")
+    }
+
+    @Test(
+        arguments: [
+            ([1, 9, 7, 7, 7], "PR_SET_PDEATHSIG, SIGKILL"), ([3, 7, 7, 7, 7], "PR_GET_DUMPABLE"),
+            ([4, 1, 7, 7, 7], "PR_SET_DUMPABLE, 1"), ([38, 1, 0, 0, 0], "PR_SET_NO_NEW_PRIVS, 0x1, 0, 0, 0"),
+            ([22, 2, 16, 7, 7], "PR_SET_SECCOMP, 0x2, 0x10"), ([9999, 1, 2, 3, 4], "0x270f, 0x1, 0x2, 0x3, 0x4"),
+        ] as [([UInt64], String)])
+    func `prctl has the arguments that its option uses`(arguments: [UInt64], line: String) {
+        #expect(Self.line("prctl", arguments) == "prctl(\(line)) = 0")
+    }
+
+    @Test func `lists that are empty, and what in them could not be read`() {
+        func string(_ index: Int, _ bytes: [UInt8], _ flags: syscall_capture_flags? = nil) -> Capture {
+            Capture(
+                argument: 1, kind: SYSCALL_CAPTURE_STRINGS, bytes: bytes, flags: flags?.rawValue ?? 0, index: index)
+        }
+        #expect(
+            Self.line("execve", [0, 0x1000, 0], [string(Int(SYSCALL_STRINGS), [])]) == "execve(NULL, [], NULL) = 0")
+        #expect(Self.line("execve", [0, 0x1000, 0]) == "execve(NULL, 0x1000, NULL) = 0")
+        let list = [string(0, Self.bytes(UInt64(8)), SYSCALL_FAULT), string(1, Array("a".utf8))]
+        #expect(Self.line("execve", [0, 0x1000, 0], list) == #"execve(NULL, [0x8, "a"], NULL) = 0"#)
+        let vectors = [
+            Capture(argument: 1, kind: SYSCALL_CAPTURE_IOVEC, bytes: Self.bytes(UInt64(0), 0)),
+            Capture(argument: 1, kind: SYSCALL_CAPTURE_BUFFER, bytes: []),
+        ]
+        #expect(Self.line("writev", [1, 0x1000, 1], vectors) == "writev(1, [{iov_base=NULL, iov_len=0}], 1) = 0")
+    }
+
+    @Test func `values are told as what they are`() {
+        #expect(Self.line("shmat", [48, 0, 0], result: 0x7f46_64a7_c000) == "shmat(48, NULL, 0) = 0x7f4664a7c000")
+        #expect(
+            Self.line("rt_sigtimedwait", [0, 0, 0, 8], result: 10)
+                == "rt_sigtimedwait(NULL, NULL, NULL, 8) = 10 (SIGUSR1)")
+        let times = Self.structure(2, Self.bytes(0, 0x3fff_ffff, 0, 0x3fff_fffe), atExit: false)
+        #expect(
+            Self.line("utimensat", [3, 0, 0x1000, 0], [times]) == "utimensat(3, NULL, [UTIME_NOW, UTIME_OMIT], 0) = 0")
+        #expect(Self.line("socket", [2, 1, 6], result: 3) == "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 3")
+        #expect(Self.line("socket", [16, 3, 0], result: 3) == "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) = 3")
+        #expect(Self.line("setresuid", [0xffff_ffff, 5, .max]) == "setresuid(-1, 5, -1) = 0")
+        #expect(Self.line("mknod", [0, 0o10600, 7]) == "mknod(NULL, S_IFIFO|0600) = 0")
+        #expect(Self.line("mknod", [0, 0o20600, 0x103]) == "mknod(NULL, S_IFCHR|0600, makedev(0x1, 0x3)) = 0")
+    }
+
+    @Test func `what requests, options and sets hold`() {
+        #expect(
+            Self.line("ioctl", [5, 0x541b, 0x1000], [Self.structure(2, Self.bytes(5, 0) as [UInt8])])
+                == "ioctl(5, FIONREAD, [5]) = 0")
+        #expect(
+            Self.line("ioctl", [5, 0x5413, 0x1000], [Self.structure(2, Self.bytes(UInt16(24), 80, 0, 0))])
+                == "ioctl(5, TIOCGWINSZ, {ws_row=24, ws_col=80, ws_xpixel=0, ws_ypixel=0}) = 0")
+        let value = Capture(argument: 3, kind: SYSCALL_CAPTURE_SIZED, bytes: Self.bytes(Int32(1)))
+        #expect(
+            Self.line("setsockopt", [3, 6, 1, 0x1000, 4], [value]) == "setsockopt(3, SOL_TCP, TCP_NODELAY, [1], 4) = 0")
+        func set(_ bits: UInt64, _ flags: UInt32 = 0) -> Capture {
+            Capture(argument: 1, kind: SYSCALL_CAPTURE_ARRAY, bytes: Self.bytes(bits, 0), flags: flags)
+        }
+        #expect(
+            Self.line("select", [20, 0x1000, 0, 0, 0], result: 1, [set(0x120), set(0x20, SYSCALL_AT_EXIT.rawValue)])
+                == "select(20, [5 8], NULL, NULL, NULL) = 1 (in [5])")
+        let offsets = [
+            Self.structure(2, Self.bytes(Int64(4)), atExit: false), Self.structure(2, Self.bytes(Int64(14))),
+        ]
+        #expect(
+            Self.line("sendfile", [12, 17, 0x1000, 10], result: 10, offsets) == "sendfile(12, 17, [4] => [14], 10) = 10"
+        )
+    }
+
+    @Test func `a wait that found no child tells of none`() {
+        let status = Self.structure(1, Self.bytes(Int32(0)))
+        #expect(Self.line("wait4", [9, 0x1000, 1, 0], [status]) == "wait4(9, 0x1000, WNOHANG, NULL) = 0")
+        let info = Self.structure(2, [UInt8](repeating: 0, count: 48))
+        #expect(Self.line("waitid", [0, 0, 0x1000, 5, 0], [info]) == "waitid(P_ALL, 0, {}, WNOHANG|WEXITED, NULL) = 0")
+    }
+
+    @Test(arguments: [
+        ("inotify\0anon_inodefs\0", "anon_inode:inotify"), ("[eventpoll]\0anon_inodefs\0", "anon_inode:[eventpoll]"),
+        ("/\0pidfs\0", "anon_inode:[pidfd]"), ("/\0nsfs\0net\0", "net:[77]"),
+        ("memfd:mem\0tmpfs\0", "/memfd:mem (deleted)"),
+    ])
+    func `a file that is in no directory is told as proc tells it`(names: String, text: String) {
+        let name = SyscallFormatTests.record(
+            1, [77], type: SYSCALL_RECORD_PATH,
+            captures: [
+                Capture(kind: SYSCALL_CAPTURE_NAME, bytes: Array(names.utf8), index: Int(SYSCALL_NAME_ANONYMOUS))
+            ])
+        var file = syscall_file()
+        file.path = 1
+        let close = SyscallFormatTests.record(
+            3, [9],
+            captures: [Capture(kind: SYSCALL_CAPTURE_FILE, bytes: withUnsafeBytes(of: &file) { Array($0.prefix(16)) })])
+        #expect(SyscallFormatTests.lines(name, close) == "close(9<\(text)>) = 0 <0.000001500>\n")
+    }
+
+    @Test func `JSON has a signal's sender and a child's status`() {
+        let child = SyscallFormatTests.record(17, [1, 9, 5, 3], type: SYSCALL_RECORD_SIGNAL)
+        #expect(
+            SyscallFormatTests.lines(child, json: true).contains(
+                #""signal":"SIGCHLD","code":1,"sender_pid":9,"sender_uid":5,"status":3}"#))
+        let fault = SyscallFormatTests.record(11, [1, 0, 0, 0, 64], type: SYSCALL_RECORD_SIGNAL)
+        #expect(
+            SyscallFormatTests.lines(fault, json: true).contains(#""signal":"SIGSEGV","code":1,"address":64}"#))
+    }
+}

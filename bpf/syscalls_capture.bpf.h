@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Captures of a call's arguments, as the rules say that Swift made of the calls' signatures. */
+#ifndef APUS_SYSCALLS_CAPTURE_H
+#define APUS_SYSCALLS_CAPTURE_H
+
+#include "syscalls_file.bpf.h"
+
+/* The first bytes of strings and buffers that are kept: -s. */
+const volatile __u32 string_limit = 32;
+const volatile struct syscall_rules rules[2 * SYSCALL_NUMBERS] = {};
+/* Paths of which a call must have one. */
+const volatile __u32 pattern_count = 0;
+const volatile struct syscall_pattern patterns[SYSCALL_PATTERNS] = {};
+
+/* include/uapi/linux/uio.h, and the kernel's user_msghdr. */
+struct vector {
+	__u64 base;
+	__u64 size;
+};
+
+struct message {
+	__u64 name;
+	__u32 name_size;
+	__u32 _pad;
+	__u64 vectors;
+	__u64 vector_count;
+	__u64 control;
+	__u64 control_size;
+	__u64 flags;
+};
+
+/* What a capture says of itself, in a register. */
+static __always_inline __u64 tag(const volatile struct syscall_rule *rule, __u32 kind, __u32 index)
+{
+	return rule->argument | kind << 8 | (__u64)rule->flags << 16 | (__u64)index << 24;
+}
+
+/* Where the next capture begins, if there is room. */
+static __always_inline struct syscall_capture *next_capture(struct thread *thread)
+{
+	__u64 end = thread->end;
+
+	if (end >= SYSCALL_CAPTURES_SIZE) {
+		thread->record.flags |= SYSCALL_CROWDED;
+		return NULL;
+	}
+	return (void *)&thread->captures[bounded(end, SYSCALL_CAPTURES_SIZE)];
+}
+
+static __always_inline void end_capture(struct thread *thread, struct syscall_capture *capture,
+					__u64 tag, __u32 flags, __u32 size)
+{
+	capture->argument = tag;
+	capture->kind = tag >> 8;
+	capture->flags = tag >> 16 | flags;
+	capture->index = tag >> 24;
+	capture->size = size;
+	capture->_pad = 0;
+	thread->end += (sizeof(*capture) + size + 7) & ~7;
+}
+
+/* False: it could not be read. */
+static __noinline bool read_memory(struct thread *thread, __u64 address, __u64 size, __u64 limit,
+				   __u64 tag)
+{
+	struct syscall_capture *capture = next_capture(thread);
+	__u32 flags = 0;
+
+	if (!capture)
+		return true;
+	if (size > limit) {
+		size = limit;
+		flags = SYSCALL_CUT;
+	}
+	size = bounded(size, SYSCALL_CAPTURE_SIZE + 1);
+	if (bpf_probe_read_user(capture + 1, size, (void *)address)) {
+		flags = SYSCALL_FAULT;
+		size = 0;
+	}
+	end_capture(thread, capture, tag, flags, size);
+	return !(flags & SYSCALL_FAULT);
+}
+
+/* Whether a path, captured at an offset, is one of the patterns. */
+__noinline int match_path(__u32 at, __u32 size)
+{
+	struct thread *thread = current_thread();
+	const volatile struct syscall_pattern *pattern;
+	const char *text;
+
+	if (!thread)
+		return 0;
+	if (!pattern_count)
+		return 0;
+	text = (void *)&thread->captures[bounded(at, SYSCALL_CAPTURES_SIZE + 1)];
+	for (__u32 number = 0; number < SYSCALL_PATTERNS; number++) {
+		pattern = &patterns[number];
+		if (number >= pattern_count)
+			break;
+		if (pattern->is_prefix ? size < pattern->size : size != pattern->size)
+			continue;
+		for (__u32 i = 0; i < SYSCALL_PATTERN_SIZE; i++) {
+			if (i >= pattern->size) {
+				thread->state |= THREAD_MATCHED;
+				return 1;
+			}
+			if (text[i] != pattern->text[i])
+				break;
+		}
+	}
+	return 0;
+}
+
+/* False: it could not be read. */
+static __noinline bool read_string(struct thread *thread, __u64 address, __u64 limit, __u64 tag)
+{
+	struct syscall_capture *capture = next_capture(thread);
+	__u32 flags = 0;
+	long size;
+
+	if (!capture)
+		return true;
+	/* One more, and the NUL: to know whether there was more. */
+	size = bpf_probe_read_user_str(capture + 1, bounded(limit + 2, SYSCALL_CAPTURE_SIZE + 1),
+				       (void *)address);
+	size--;
+	if (size < 0) {
+		flags = SYSCALL_FAULT;
+		size = 0;
+		/* Of a list, nothing else says where it is. */
+		if ((__u8)(tag >> 8) == SYSCALL_CAPTURE_STRINGS) {
+			*(__u64 *)(capture + 1) = address;
+			size = sizeof(address);
+		}
+	} else if ((__u64)size > limit) {
+		flags = SYSCALL_CUT;
+		size = limit;
+	}
+	end_capture(thread, capture, tag, flags, size);
+	if (pattern_count && (__u8)(tag >> 8) == SYSCALL_CAPTURE_PATH && !flags)
+		match_path((void *)(capture + 1) - (void *)thread->captures, size);
+	return !(flags & SYSCALL_FAULT);
+}
+
+/* What is rare is verified by itself, and once. */
+__noinline int read_one_string(__u64 address, __u64 tag)
+{
+	struct thread *thread = current_thread();
+
+	return !thread || read_string(thread, address, string_limit, tag);
+}
+
+__noinline int read_one_buffer(__u64 address, __u64 size, __u64 tag)
+{
+	struct thread *thread = current_thread();
+
+	return !thread || read_memory(thread, address, size, string_limit, tag);
+}
+
+/* `left`: of a reading call, the bytes that there are. */
+__noinline int read_vectors(__u64 address, __u64 count, __u64 left, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	struct vector vector;
+
+	if (!thread || !has_vectors)
+		return true;
+
+	thread->left = left;
+	if (count > SYSCALL_VECTORS)
+		count = SYSCALL_VECTORS;
+	if (!read_memory(thread, address, count * sizeof(vector), SYSCALL_CAPTURE_SIZE, tag))
+		return false;
+	tag = (tag & ~0xff00ULL) | SYSCALL_CAPTURE_BUFFER << 8;
+	for (__u32 i = 0; i < SYSCALL_VECTORS; i++) {
+		if (i >= count || !thread->left ||
+		    bpf_probe_read_user(&vector, sizeof(vector),
+					(void *)address + i * sizeof(vector)))
+			break;
+		if (vector.size > thread->left)
+			vector.size = thread->left;
+		thread->left -= vector.size;
+		read_one_buffer(vector.base, vector.size, tag | (__u64)i << 24);
+	}
+	return true;
+}
+
+__noinline int read_message(__u64 address, __u64 left, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	struct message message;
+
+	if (!thread || !has_vectors)
+		return true;
+
+	if (!read_memory(thread, address, sizeof(message), sizeof(message), tag))
+		return false;
+	if (bpf_probe_read_user(&message, sizeof(message), (void *)address))
+		return false;
+	tag &= ~0xff00ULL;
+	if (message.name)
+		read_memory(thread, message.name, message.name_size, 128,
+			    tag | SYSCALL_CAPTURE_SIZED << 8);
+	read_vectors(message.vectors, message.vector_count, left, tag | SYSCALL_CAPTURE_IOVEC << 8);
+	return true;
+}
+
+__noinline int read_strings(__u64 address, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	__u64 string;
+
+	if (!thread || !has_strings)
+		return true;
+
+	for (__u32 i = 0; i < SYSCALL_STRINGS; i++) {
+		if (bpf_probe_read_user(&string, sizeof(string), (void *)address + 8 * i))
+			return i;
+		if (!string) {
+			/* An empty list is not one that could not be read. */
+			if (!i)
+				read_memory(thread, 0, 0, 0, tag | (__u64)SYSCALL_STRINGS << 24);
+			return true;
+		}
+		read_one_string(string, tag | (__u64)i << 24);
+	}
+	/* One more says that there were more. */
+	read_memory(thread, 0, 0, 0, tag | (__u64)SYSCALL_STRINGS << 24 | SYSCALL_CUT << 16);
+	return true;
+}
+
+static __always_inline void capture_file(struct thread *thread, __s32 descriptor, __u64 tag)
+{
+	struct syscall_capture *capture = next_capture(thread);
+
+	if (capture)
+		end_capture(thread, capture, tag, 0,
+			    read_file(thread, descriptor, (void *)(capture + 1)));
+}
+
+static __always_inline __u64 argument(struct thread *thread, __u32 number)
+{
+	if (number >= SYSCALL_ARGUMENTS)
+		return thread->record.result;
+	return thread->record.arguments[bounded(number, SYSCALL_ARGUMENTS)];
+}
+
+/*
+ * Follows one rule of the current thread's call. 0: the memory could not be read. A
+ * function that is verified once, not for each rule that there can be: it takes
+ * longer to find the thread again, and an eighth of the time to load.
+ */
+__noinline int capture_rarely(__u32 key, __u32 number)
+{
+	struct thread *thread = current_thread();
+	const volatile struct syscall_rule *rule =
+		&rules[bounded(key, 2 * SYSCALL_NUMBERS)].rules[bounded(number, SYSCALL_RULES)];
+	__u64 address, limit = rule->size, count, what = tag(rule, rule->kind, 0);
+	bool at_exit = rule->flags & SYSCALL_AT_EXIT;
+	__u32 size;
+
+	if (!thread || !has_rules)
+		return true;
+	address = argument(thread, rule->argument);
+	count = argument(thread, rule->count);
+	/*
+	 * No memory: the argument says it. A descriptor can be 0; nothing is mapped in the first
+	 * page, and a number where other operations have an address is mostly that small.
+	 */
+	if (address < 4096 && rule->kind != SYSCALL_CAPTURE_FILE)
+		return true;
+	switch (rule->kind) {
+	case SYSCALL_CAPTURE_FILE:
+		capture_file(thread, address, what);
+		return true;
+	case SYSCALL_CAPTURE_PATH:
+		return read_string(thread, address, SYSCALL_CAPTURE_SIZE - 2, what);
+	case SYSCALL_CAPTURE_STRING:
+		return read_string(thread, address, string_limit, what);
+	case SYSCALL_CAPTURE_BUFFER:
+		return read_memory(thread, address, count, string_limit, what);
+	case SYSCALL_CAPTURE_STRUCT:
+		return read_memory(thread, address, limit, limit, what);
+	case SYSCALL_CAPTURE_ARRAY:
+		return read_memory(thread, address, count * limit, SYSCALL_ELEMENTS * limit, what);
+	case SYSCALL_CAPTURE_SIZED:
+		if (at_exit) {
+			if (bpf_probe_read_user(&size, sizeof(size), (void *)count))
+				return true;
+			count = size;
+		}
+		return read_memory(thread, address, count, limit, what);
+	case SYSCALL_CAPTURE_STRINGS:
+		return read_strings(address, what);
+	case SYSCALL_CAPTURE_IOVEC:
+		return read_vectors(address, count, at_exit ? thread->record.result : ~0ULL, what);
+	case SYSCALL_CAPTURE_MESSAGE:
+		return read_message(address, at_exit ? thread->record.result : ~0ULL, what);
+	default:
+		return true;
+	}
+}
+
+/* A rule's buffer, in the open: what reads and writes have. False: it could not be read. */
+static __always_inline bool capture_buffer(struct thread *thread,
+					   const volatile struct syscall_rule *rule)
+{
+	__u64 address = argument(thread, rule->argument);
+
+	return !address || read_memory(thread, address, argument(thread, rule->count), string_limit,
+				       tag(rule, SYSCALL_CAPTURE_BUFFER, 0));
+}
+
+static __always_inline void capture_at_entry(struct thread *thread, __u32 key)
+{
+	const volatile struct syscall_rules *all = &rules[bounded(key, 2 * SYSCALL_NUMBERS)];
+	__u32 first = 0, count = all->entry_count;
+
+	thread->end = 0;
+	thread->faulted = 0;
+	if (count && all->rules[0].kind == SYSCALL_CAPTURE_FILE) {
+		first = 1;
+		capture_file(thread, argument(thread, all->rules[0].argument),
+			     tag(&all->rules[0], SYSCALL_CAPTURE_FILE, 0));
+		if (count > 1 && all->rules[1].kind == SYSCALL_CAPTURE_BUFFER) {
+			first = 2;
+			if (!capture_buffer(thread, &all->rules[1]))
+				thread->faulted |= 1 << 1;
+		}
+	}
+	for (__u32 i = 0; i < SYSCALL_RULES; i++) {
+		if (i >= count)
+			break;
+		if (i >= first && !capture_rarely(key, i))
+			thread->faulted |= 1 << i;
+	}
+}
+
+static __always_inline void capture_at_exit(struct thread *thread, __u32 key)
+{
+	const volatile struct syscall_rules *all = &rules[bounded(key, 2 * SYSCALL_NUMBERS)];
+	__u32 first = all->entry_count, end = all->count;
+
+	if (all->moves_names && !thread->record.result)
+		increment(name_epoch);
+	/* What a call fails to write is not there to be read. */
+	if (thread->record.result < 0)
+		end = first;
+	/* Nothing to do for most calls. */
+	if (!thread->faulted && first >= end)
+		return;
+	if (!thread->faulted && first == 1 && end == 2 &&
+	    all->rules[1].kind == SYSCALL_CAPTURE_BUFFER) {
+		capture_buffer(thread, &all->rules[1]);
+		return;
+	}
+	for (__u32 i = 0; i < SYSCALL_RULES; i++) {
+		/* The kernel has read it meanwhile, and with that brought it into memory. */
+		if (i < first ? thread->faulted >> i & 1 : i < end)
+			capture_rarely(key, i);
+	}
+}
+
+#endif
