@@ -17,6 +17,8 @@ extension KernelTests {
             var records = 0
             /// How often the programs woke the reader.
             var wakeups = 0
+            /// The most records that waited for a reader whom nobody had woken.
+            var unannounced = 0
             var lost: UInt64 = 0
             var births = 0
             var exits = 0
@@ -63,7 +65,9 @@ extension KernelTests {
                 let isWoken = waitReadable([process.descriptor, tracer.descriptor], timeout: timeout)[1]
                 if isWoken { observed.wakeups += 1 }
                 if delay > 0 { usleep(delay) }
+                let before = observed.records
                 tracer.collect { observed.take($0) }
+                if !isWoken { observed.unannounced = max(observed.unannounced, observed.records - before) }
             }
             usleep(KernelTests.isGuest ? 50_000 : 2_000)
             tracer.collect { observed.take($0) }
@@ -116,8 +120,10 @@ extension KernelTests {
             for _ in 0..<(KernelTests.isGuest ? 1 : 8) {
                 // Without wakeups it would look when all is over.
                 let observed = try Self.observe("syscalls", "\(count)", timeout: 60_000) { $0.bufferBytes = 1 << 19 }
-                // On a single CPU the reader runs when the writer's turn is over, and that can be all of it.
-                #expect(observed.wakeups >= (KernelTests.isGuest ? 1 : 4), "\(observed.wakeups)")
+                // A reader that is slower than the writer never waits: one wakeup can be all.
+                #expect(observed.wakeups >= 1)
+                // Half of the buffer: the programs look at each sixteenth record. A forgotten wakeup fills it all.
+                #expect(observed.unannounced < (1 << 18) / MemoryLayout<syscall_record>.size, "\(observed.unannounced)")
                 #expect(UInt64(observed.records) + observed.lost == observed.calls)
             }
         }
