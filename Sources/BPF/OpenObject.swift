@@ -14,6 +14,8 @@ public struct OpenObject: ~Copyable {
     /// A file in memory, for those of the kernel's types that the programs read; libbpf reads it when it
     /// loads the object. -1: there is none, and libbpf searches all types.
     private let types: Int32
+    /// What is to be there when it is loaded, by libbpf's maps.
+    private var rings: [(map: OpaquePointer, ring: RingBuffer.Creation)] = []
 
     /// Opens an object from the bytes of an ELF file. They are copied.
     ///
@@ -98,6 +100,12 @@ public struct OpenObject: ~Copyable {
         guard status == 0 else { throw BPFError("resize the map", map, errno: -status) }
     }
 
+    /// Has the programs write to a ring that is being made, instead of one of the object's own. ``load()``
+    /// waits for it.
+    public mutating func use(_ ring: RingBuffer.Creation, as map: String) throws(BPFError) {
+        rings.append((try find(map: map), ring))
+    }
+
     /// Leaves a map out, for a kernel that does not have its type. No loaded program may use it.
     public func omit(map: String) throws(BPFError) {
         let status = bpf_map__set_autocreate(try find(map: map), false)
@@ -131,6 +139,10 @@ public struct OpenObject: ~Copyable {
         guard let pointer = pointer.take() else { throw BPFError(.failed, "load", name, errno: EINVAL) }
         do throws(BPFError) {
             try fit(pointer)
+            for (map, ring) in rings {
+                let status = bpf_map__reuse_fd(map, try ring.descriptor)
+                guard status == 0 else { throw BPFError("use the ring", name, errno: -status) }
+            }
         } catch {
             bpf_object__close(pointer)
             throw error

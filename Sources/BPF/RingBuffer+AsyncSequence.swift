@@ -19,7 +19,7 @@ extension RingBuffer {
             let stop = eventfd(0, Int32(EFD_CLOEXEC))
             let isRunning =
                 stop >= 0
-                && Thread.start {
+                && Thread.detach {
                     while true {
                         ring.value.drain { continuation.yield(decode($0)) }
                         var wait = [
@@ -49,32 +49,4 @@ extension RingBuffer {
 private final class Box: @unchecked Sendable {
     let value: RingBuffer
     init(_ value: consuming RingBuffer) { self.value = value }
-}
-
-/// A detached POSIX thread that runs a closure.
-private enum Thread {
-    private final class Body {
-        let run: () -> Void
-        init(_ run: @escaping () -> Void) { self.run = run }
-    }
-
-    /// False: the system has no thread to give.
-    static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
-        // Retained here, released by the thread that takes it.
-        let context = Unmanaged.passRetained(Body(body)).toOpaque()
-        var thread = pthread_t()
-        let status = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
-                return nil
-            }, context)
-        guard status == 0 else {
-            Unmanaged<Body>.fromOpaque(context).release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
-    }
 }

@@ -28,18 +28,24 @@ public struct RingBuffer: ~Copyable {
     /// - Throws: ``BPFError`` where the map is no ring buffer.
     public init(_ map: borrowing Map, onWakeup: Bool = false) throws(BPFError) {
         guard map.type == BPF_MAP_TYPE_RINGBUF.rawValue else { throw BPFError(.mismatch, "read the ring", map.name) }
-        let page = Int(getpagesize())
         let descriptor = fcntl(map.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw BPFError("use the ring", map.name, errno: errno) }
+        try self.init(taking: descriptor, bytes: map.capacity, name: map.name, onWakeup: onWakeup)
+    }
+
+    /// - Parameter descriptor: the ring's, which it closes.
+    init(taking descriptor: Int32, bytes: Int, name: String, onWakeup: Bool) throws(BPFError) {
+        let page = Int(getpagesize())
         let consumer = mmap(nil, page, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
-        let producer = mmap(nil, page + 2 * map.capacity, PROT_READ, MAP_SHARED, descriptor, page)
+        let producer = mmap(nil, page + 2 * bytes, PROT_READ, MAP_SHARED, descriptor, page)
         guard let consumer, consumer != MAP_FAILED, let producer, producer != MAP_FAILED else {
             let error = errno
             if consumer != MAP_FAILED { munmap(consumer, page) }
-            if producer != MAP_FAILED { munmap(producer, page + 2 * map.capacity) }
+            if producer != MAP_FAILED { munmap(producer, page + 2 * bytes) }
             close(descriptor)
-            throw BPFError("map the ring", map.name, errno: error)
+            throw BPFError("map the ring", name, errno: error)
         }
-        (self.page, size, mapDescriptor) = (page, map.capacity, descriptor)
+        (self.page, size, mapDescriptor) = (page, bytes, descriptor)
         (self.consumer, self.producer) = (consumer, producer)
         wakeups = onWakeup ? Self.wakeups(of: descriptor) : -1
     }

@@ -5,7 +5,7 @@ import Linux
 /// The kernel's timing of BPF programs costs each run two readings of the clock, about as much as a
 /// small program itself.
 public enum CostTiming: String, Sendable, CaseIterable {
-    /// The first 10 ms, and 10 ms of each second.
+    /// The first 5 ms, and 5 ms of each second.
     case sampled
     /// Every run.
     case exact
@@ -73,7 +73,7 @@ struct RunTiming: ~Copyable {
                 return untimedReason = "timing BPF programs needs CAP_SYS_ADMIN"
             }
         }
-        if timing == .sampled { nextSwitch = Clock.monotonic + (wasOn ? 990_000_000 : 10_000_000) }
+        if timing == .sampled { nextSwitch = Clock.monotonic + (wasOn ? 995_000_000 : 5_000_000) }
     }
 
     /// What observing cost so far.

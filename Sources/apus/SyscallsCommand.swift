@@ -163,11 +163,12 @@ struct SyscallsCommand: ParsableCommand {
             guard case .bpf = error, !everything, !verbose else { throw failure }
             throw Failure(failure.status, failure.message + "; --observer ptrace needs no BPF")
         }
-        var printer = printer(output, options)
         if let process {
             if options.target == .launched { try tracer.expect(process.pid) }
             try process.execute()
         }
+        // Its tables take 2 ms, in which the target can run.
+        var printer = printer(output, options)
         let received = try SyscallLoop.run(&tracer, &printer, process: process, pids: pid, signals: signals)
         let completeness = try tracer.completeness()
         if summary {

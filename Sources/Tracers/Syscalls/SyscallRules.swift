@@ -6,18 +6,24 @@ import Linux
 /// the observer by ptrace follow.
 public enum SyscallRules {
     /// By ``SyscallRecord/key``, 2 × `SYSCALL_NUMBERS` of them.
-    public static let table: [syscall_rules] = {
+    public static let table: [syscall_rules] = table { _ in true }
+
+    /// The table with the rules of wanted calls alone.
+    static func table(of filter: SyscallFilter) -> [syscall_rules] { table { filter.contains(key: $0) } }
+
+    // Only what is wanted is read of the texts: all of them take a millisecond.
+    private static func table(_ isWanted: (Int) -> Bool) -> [syscall_rules] {
         var table = [syscall_rules](repeating: syscall_rules(), count: 2 * SYSCALL_NUMBERS)
-        for signature in SyscallSignatures.decoded.values {
-            for key in SyscallSignatures.keys(of: signature.name) {
-                table[key] = rules(of: signature, isCompat: key >= SYSCALL_NUMBERS)
-            }
+        for line in SyscallTexts.lines.split(separator: "\n") {
+            let keys = SyscallSignatures.keys(of: String(line.prefix { $0 != " " })).filter(isWanted)
+            guard !keys.isEmpty, let signature = SyscallSignature(line: line) else { continue }
+            for key in keys { table[key] = rules(of: signature, isCompat: key >= SYSCALL_NUMBERS) }
         }
         for name in SyscallTexts.movingNames.split(separator: " ") {
-            for key in SyscallSignatures.keys(of: String(name)) { table[key].moves_names = 1 }
+            for key in SyscallSignatures.keys(of: String(name)).filter(isWanted) { table[key].moves_names = 1 }
         }
         return table
-    }()
+    }
 
     /// The table with the paths of arguments alone: a summary's that filters by them.
     static let paths: [syscall_rules] = table.map { full in
@@ -28,11 +34,6 @@ public enum SyscallRules {
         }
         set(all, in: &rules, entryCount: all.count)
         return rules
-    }
-
-    /// The table with the rules of wanted calls alone.
-    static func table(of filter: SyscallFilter) -> [syscall_rules] {
-        table.enumerated().map { filter.contains(key: $0) ? $1 : syscall_rules() }
     }
 
     /// The kinds of capture that a table has.

@@ -6,10 +6,20 @@ import Glibc
 import Linux
 
 extension SyscallTracer {
+    /// The programs, and the ring that they write to.
+    struct Loaded: ~Copyable {
+        let object: Object
+        let events: RingBuffer
+    }
+
     /// Configures and loads `bpf/syscalls.bpf.c`.
-    static func load(_ options: Options) throws(BPFError) -> Object {
+    static func load(_ options: Options) throws(BPFError) -> Loaded {
+        // A summary has no records.
+        let ring = RingBuffer.Creation(
+            name: "events", bytes: options.result == .records ? options.bufferBytes : Int(getpagesize()),
+            onWakeup: true)
         // The array is static, so its bytes outlive the call.
-        let object = try OpenObject(
+        var object = try OpenObject(
             name: "syscalls",
             bytes: UnsafeRawBufferPointer(start: apus_syscalls_object.bytes, count: apus_syscalls_object.size))
         try options.target.prepare(
@@ -32,7 +42,6 @@ extension SyscallTracer {
             try object.set("string_limit", to: UInt32(options.stringLimit))
             try object.set("wakeup_bytes", to: UInt64(options.wakeupBytes))
             if options.isLossless { try object.set("stop_bytes", to: UInt64(options.bufferBytes / 2)) }
-            try object.setCapacity(of: "events", to: options.bufferBytes)
             try object.omit(program: "sched_switch")
             try object.omit(program: "sched_wakeup")
         case .summary(let byProcess):
@@ -49,7 +58,8 @@ extension SyscallTracer {
         // A pattern is looked for among the captures.
         if !options.filter.patterns.isEmpty { try object.set("has_rules", to: true) }
         if !options.isLossless { try object.omit(program: "signal_generate") }
-        return try object.load()
+        try object.use(ring, as: "events")
+        return Loaded(object: try object.load(), events: try ring.finish())
     }
 
     private static func set(

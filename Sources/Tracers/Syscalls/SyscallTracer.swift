@@ -63,8 +63,9 @@ public struct SyscallTracer: ~Copyable {
     }
 
     private static func attach(_ options: Options) throws(BPFError) -> SyscallTracer {
-        let object = try load(options)
-        let events = try RingBuffer(object.map("events"), onWakeup: true)
+        let loaded = try load(options)
+        let object = loaded.object
+        let events = loaded.events
         let stops = try object.map("stops")
         var mapBytes: UInt64 = 0
         for name in ["events", "names", "sums", "sums_by_process", "errors", "commands", "thread_of_tid"] {
