@@ -16,8 +16,8 @@ public struct Cell: Sendable {
     /// Medians over medians, with a 95 % interval; nil for the program by itself, or where one of the two
     /// has no runs.
     public let slowdown: Ratio?
-    /// The same with an interval so wide that in the whole experiment with 95 % probability every one
-    /// covers the truth (Bonferroni): the verdicts stand on it.
+    /// The same with an interval so wide that with ``ObserverComparison/jointConfidence`` every one of the
+    /// whole experiment covers the truth: the verdicts stand on it.
     public let simultaneous: Ratio?
     /// The fastest over the fastest.
     public let slowdownByBest: Double?
@@ -37,6 +37,8 @@ public struct Cell: Sendable {
         /// Fewer than ``leastRuns``.
         case tooFew = "too few runs"
         case failed
+        /// It was interrupted before it came to it, or before it came to the program by itself.
+        case noRuns = "no runs"
     }
 
     /// What was to be seen, and what was.

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Glibc
 import Statistics
-
-func logarithm(_ value: Double) -> Double { log(value) }
 
 /// The runs of one observer in one setting.
 struct CellRuns {
@@ -81,17 +78,19 @@ struct CellRuns {
             disturbed: good.filter { $0.disturbance != nil }.count, section: section, best: best, slowdown: slowdown,
             simultaneous: simultaneous, slowdownByBest: byBest,
             verdict: isReference
-                ? (section == nil ? .failed : .reference)
+                ? (section == nil ? withoutRuns : .reference)
                 // Where all runs were disturbed the fastest of them are the best there is.
-                : Self.verdict(simultaneous, byBest ?? shortest / bare.shortest),
+                : verdict(simultaneous, byBest ?? shortest / bare.shortest),
             information: information(observer, design.workload(setting.workload), setting.threads, counts),
             costs: costs(design.workload(setting.workload), setting.threads, isReference ? nil : bare, counts))
     }
 
+    private var withoutRuns: Cell.Verdict { failures.isEmpty ? .noRuns : .failed }
+
     /// Few runs give an interval that now and then is too narrow; then the fastest runs of both, which noise
     /// hardly touches, are asked as well.
-    private static func verdict(_ ratio: Ratio?, _ byBest: Double) -> Cell.Verdict {
-        guard let ratio else { return .failed }
+    private func verdict(_ ratio: Ratio?, _ byBest: Double) -> Cell.Verdict {
+        guard let ratio else { return withoutRuns }
         guard let interval = ratio.interval else { return .tooFew }
         if interval.contains(1) { return .noDifference }
         if (byBest > 1) != (ratio.value > 1) { return .noDifference }

@@ -21,7 +21,8 @@ public struct Design: Sendable, Codable, Equatable {
     /// What it is with `--quick`, and without.
     public static let quickTarget = 0.02
     public static let standardTarget = 0.06
-    /// How long all of it is to take, at most; seconds.
+    /// How long all of it is to take, at most; seconds. What starting takes, and of a program a block of runs,
+    /// can go beyond it.
     public var budget: Double
     /// The longest that one run may take; seconds.
     public var limit: Double
@@ -71,6 +72,22 @@ public struct Design: Sendable, Codable, Equatable {
 
     /// Measured runs, if all are made.
     public var plannedRuns: Int { settings.count * observers.count * runs }
+
+    /// Whether an experiment can have been so, and arithmetic with it goes well.
+    var isPlausible: Bool {
+        let seconds = [target, budget, limit]
+        let names = workloads + observers.map(\.name)
+        return (1...10_000).contains(runs) && (1...10_000).contains(best) && within > 0 && within < 1
+            && !threads.isEmpty && threads.allSatisfy { (1...1024).contains($0) }
+            && seconds.allSatisfy { $0 > 0 && $0 <= 1e9 } && counts.allSatisfy { $0.count < 1 << 53 }
+            && (1...1_000).contains(workloads.count) && (1...1_000).contains(observers.count)
+            && names.allSatisfy(Self.isName)
+    }
+
+    /// Names stand in tables, in lists with commas, and on terminals.
+    static func isName(_ text: String) -> Bool {
+        !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f..<0xa0).contains($0.value) }
+    }
 
     public func count(for setting: Setting) -> UInt64? {
         counts.first { $0.workload == setting.workload && $0.threads == setting.threads }?.count

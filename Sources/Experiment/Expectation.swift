@@ -3,7 +3,7 @@ public import Statistics
 
 /// A hypothesis that an experiment can support or refute: `ptrace/ebpf-stream > 20 on getppid`.
 ///
-/// `A/B > N` says that the workload takes more than N times as long under A as under B; without B,
+/// `A/B > N`, or `A / B > N`, says that the workload takes more than N times as long under A as under B; without B,
 /// than by itself. Without `on`, of the geometric mean over all workloads.
 public struct Expectation: Sendable, Equatable {
     public let text: String
@@ -37,7 +37,13 @@ public struct Expectation: Sendable, Equatable {
             DesignError("--expect '\(text)': \(why); it is written OBSERVER[/OBSERVER] > NUMBER [on WORKLOAD]")
         }
         guard let sign = text.firstIndex(where: { $0 == ">" || $0 == "<" }) else { throw misread("there is no > or <") }
-        let names = text[..<sign].split(separator: "/", omittingEmptySubsequences: false).map(Self.trimmed)
+        // A name can have a / in it, of bpftrace:/path/FILE: then the one that parts them has spaces around it.
+        let head = text[..<sign]
+        let names =
+            head.contains(" / ")
+            ? head.split(separator: " / ").map(Self.trimmed)
+            : head.contains("bpftrace:")
+                ? [Self.trimmed(head)] : head.split(separator: "/", omittingEmptySubsequences: false).map(Self.trimmed)
         guard (1...2).contains(names.count), names.allSatisfy({ !$0.isEmpty && !$0.contains(" ") }) else {
             throw misread("before \(text[sign]) stand one observer, or two with / between")
         }

@@ -54,6 +54,13 @@ public final class Experiment {
         guard data.interruption == nil else { return }
         let steps = Schedule(data.design).steps
         for (index, step) in steps.enumerated() {
+            // Of a workload so much is done that it fits; a program is what it is. Blocks are whole.
+            if !data.design.program.isEmpty, index > 0, index % data.design.observers.count == 0,
+                elapsed > data.design.budget
+            {
+                data.interruption = "the budget of \(Int(data.design.budget.rounded())) s was used up"
+                break
+            }
             report(
                 Progress(
                     done: index, total: steps.count,
@@ -88,10 +95,9 @@ public final class Experiment {
                     pilotCount = try pilotSize(setting, observer)
                     if data.interruption != nil { return }
                 }
-                guard let trial = try attempt(setting, observer, pilotCount) else {
-                    if data.interruption != nil { return }
-                    continue
-                }
+                let trial = try attempt(setting, observer, pilotCount)
+                if data.interruption != nil { return }
+                guard let trial else { continue }
                 if observer.mechanism == .none { cost.bareEvent = trial.event }
                 cost.allEvents += trial.event
                 cost.starts += trial.start

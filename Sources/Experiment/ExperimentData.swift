@@ -61,6 +61,9 @@ public struct ExperimentData: Sendable, Codable, Equatable {
         guard document.schema == Self.schema else {
             throw DesignError("\(name) is \(document.schema), and not \(Self.schema)")
         }
+        guard document.design.isPlausible, document.runs.allSatisfy(\.isPlausible) else {
+            throw DesignError("\(name) holds what no experiment has: it is damaged")
+        }
         machine = document.machine
         design = document.design
         runs = document.runs

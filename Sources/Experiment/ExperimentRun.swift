@@ -74,6 +74,16 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
 
     public var setting: Design.Setting { .init(workload: workload, threads: threads) }
 
+    /// Whether a run can have been so, and sums and differences of its figures go well.
+    var isPlausible: Bool {
+        let figures = [
+            wallNs, cpuNs, systemNs, maxRssBytes, sectionNs, events, calls, workloadCpuNs, voluntarySwitches,
+            involuntarySwitches, faults, delayNs, lifeCpuNs, lifeSystemNs, seenCalls, seenFaults, lostEvents,
+            programNs, othersCpuNs, stolenNs,
+        ]
+        return (1...1024).contains(threads) && count < 1 << 53 && figures.allSatisfy { $0 ?? 0 < 1 << 53 }
+    }
+
     /// CPU time of the observer: what the command used and the workload did not.
     public var observerCpuNs: UInt64? {
         guard observer != Observer.none.name, let cpuNs, let lifeCpuNs else { return nil }

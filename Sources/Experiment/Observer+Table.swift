@@ -103,6 +103,9 @@ extension Observer {
                     "'\(text)' is no observer: cmd:NAME=COMMAND, with {} as a word where the program is to stand, as in "
                         + "'cmd:mine=strace -f -o /dev/null {}'")
             }
+            guard Design.isName(String(parts[0])), !parts[0].contains("/"), !parts[0].contains(" ") else {
+                throw DesignError("'\(parts[0])' is no name of an observer: without spaces, / and control characters")
+            }
             guard !table.contains(where: { $0.name == parts[0] }) else {
                 throw DesignError("'\(parts[0])' is the name of another observer")
             }

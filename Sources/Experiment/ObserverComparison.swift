@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 public import Statistics
 
 /// What an experiment shows.
@@ -8,8 +9,11 @@ public struct ObserverComparison: Sendable {
     public let cells: [Cell]
     public let model: CostModel
     public let effects: FactorialDesign?
-    /// How confident each verdict is, so that all are together 95 %.
+    /// How confident each verdict is, so that all are together ``jointConfidence``.
     public let simultaneousConfidence: Double
+    /// With which probability at least all intervals of verdicts are right at once (Bonferroni): 95 % for up to
+    /// 50 comparisons.
+    public let jointConfidence: Double
     let bootstrap: Bootstrap
 
     /// - Parameter resamples: of each interval.
@@ -19,6 +23,7 @@ public struct ObserverComparison: Sendable {
         let compared = design.settings.count * design.observers.filter { $0.mechanism != .none }.count
         // Beyond 99.9 % an interval of few runs is their whole range.
         simultaneousConfidence = 1 - max(0.001, 0.05 / Double(max(1, compared)))
+        jointConfidence = max(0, 1 - Double(compared) * (1 - simultaneousConfidence))
         bootstrap = Bootstrap(resamples: resamples, seed: design.seed)
         let wide = Bootstrap(resamples: resamples, confidence: simultaneousConfidence, seed: design.seed)
         let groups = Dictionary(grouping: data.runs) { Place(setting: $0.setting, observer: $0.observer) }
@@ -67,14 +72,15 @@ public struct ObserverComparison: Sendable {
 
     public func cells(in setting: Design.Setting) -> [Cell] { cells.filter { $0.setting == setting } }
 
-    /// An observer's slowdown over all settings in which it and the program by itself have runs: the
-    /// geometric mean, with its interval.
+    /// An observer's slowdown over all settings: the geometric mean, with its interval. nil: in one of them
+    /// it, or the program by itself, has no runs, and the mean would be of other settings than its neighbours'.
     public func overall(_ observer: String) -> Ratio? {
         let pairs = data.design.settings.compactMap { setting -> (Sample, Sample)? in
             guard let own = cell(setting, observer)?.section, let bare = cell(setting, Observer.none.name)?.section
             else { return nil }
             return (own, bare)
         }
+        guard pairs.count == data.design.settings.count else { return nil }
         return bootstrap.geometricMean(ofRatios: pairs, by: .median)
     }
 
@@ -99,8 +105,8 @@ public struct ObserverComparison: Sendable {
         return ranked
     }
 
-    /// How the logarithms of slowdowns vary with the factors that have several levels; nil where the
-    /// design is not complete, as after failures, or has only one observer.
+    /// How the logarithms of slowdowns vary with the factors that have several levels; nil where runs are
+    /// missing, as after failures, or no factor has two levels.
     private static func effects(_ design: Design, _ groups: [Place: [ExperimentRun]]) -> FactorialDesign? {
         let observers = design.observers.filter { $0.mechanism != .none }
         func sections(_ setting: Design.Setting, _ observer: String) -> [Int: Double] {
@@ -120,7 +126,7 @@ public struct ObserverComparison: Sendable {
                 responses.append(
                     own.keys.sorted().compactMap { key in
                         guard let own = own[key], let bare = bare[key] else { return nil }
-                        return logarithm(own / bare)
+                        return log(own / bare)
                     })
             }
         }

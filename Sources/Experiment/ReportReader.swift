@@ -47,8 +47,22 @@ enum ReportReader: Sendable, Equatable {
 
     private static func readLines(_ path: String) -> Findings {
         guard let bytes = Procfs.bytes(path) else { return Findings() }
-        let end = String(decoding: bytes.suffix(600), as: UTF8.self)
-        return Findings(calls: countCalls(bytes), programNanoseconds: programTime(in: end))
+        let end = String(decoding: bytes.suffix(2000), as: UTF8.self)
+        return Findings(calls: countCalls(bytes), lost: lostCalls(in: end), programNanoseconds: programTime(in: end))
+    }
+
+    /// ` exact: nothing was lost`, or `… 42 calls found no room in the kernel's buffer`, in Apus's last words.
+    static func lostCalls(in text: String) -> UInt64? {
+        let words = text.split { $0 == " " || $0 == "\n" }
+        if let place = words.lastIndex(of: "exact:"),
+            words[place...].starts(with: ["exact:", "nothing", "was", "lost"])
+        {
+            return 0
+        }
+        guard let place = words.lastIndex(of: "room"), place >= 4, words[place - 3] == "calls",
+            words[place - 2] == "found"
+        else { return nil }
+        return UInt64(words[place - 4])
     }
 
     /// `observing cost 1,234 program runs, 56,789 ns in all`
@@ -60,8 +74,8 @@ enum ReportReader: Sendable, Equatable {
         return UInt64(words[place + 1].filter { $0 != "," })
     }
 
-    /// Lines with a name and a bracket, ` = ` and a result or `<unfinished`; what resumes was counted
-    /// when it began. Nothing else that strace, perf trace or Apus writes into a line looks so.
+    /// Lines in which a bracket follows a name; what resumes was counted when it began. Nothing else that
+    /// strace, perf trace or Apus writes into a line looks so.
     static func countCalls(_ bytes: [UInt8]) -> UInt64 {
         var count: UInt64 = 0
         bytes.withUnsafeBufferPointer { bytes in
@@ -79,11 +93,13 @@ enum ReportReader: Sendable, Equatable {
     private static func isCall(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) -> Bool {
         var at = start
         while at < end {
-            // Signals (---), exits (+++), and the second half of a call (<... read resumed>).
+            // Signals (---), exits (+++), and the second half of a call (<... read resumed>; perf trace has
+            // ... [continued]: read()).
             let next = at + 1 < end ? bytes[at + 1] : 0
             if bytes[at] == UInt8(ascii: "+") && next == bytes[at] { return false }
             if bytes[at] == UInt8(ascii: "-") && next == bytes[at] { return false }
             if bytes[at] == UInt8(ascii: "<") && next == UInt8(ascii: ".") { return false }
+            if bytes[at] == UInt8(ascii: "["), bytes[at..<end].starts(with: "[continued]: ".utf8) { return false }
             if bytes[at] == UInt8(ascii: "("), at > start, isName(bytes[at - 1]) { return true }
             at += 1
         }

@@ -32,8 +32,7 @@ final class Runner {
     }
 
     deinit {
-        for name in ["workload", "report", "output", "errors"] { unlink("\(folder)/\(name)") }
-        // What a workload left that was ended.
+        // Our own files, and what a workload left that was ended.
         if let directory = opendir(folder) {
             while let entry = readdir(directory) {
                 let name = withUnsafeBytes(of: entry.pointee.d_name) {

@@ -34,6 +34,8 @@ public final class Signals {
 
     /// How many signals have been read.
     public private(set) var count = 0
+    /// The one that was read last, whoever read it; nil: none was.
+    public private(set) var last: Int32?
 
     /// The next signal that arrived, or nil when there is none.
     public func next() -> Int32? {
@@ -41,7 +43,8 @@ public final class Signals {
         let size = MemoryLayout<signalfd_siginfo>.size
         guard read(descriptor, &info, size) == size else { return nil }
         count += 1
-        return Int32(info.ssi_signo)
+        last = Int32(info.ssi_signo)
+        return last
     }
 }
 

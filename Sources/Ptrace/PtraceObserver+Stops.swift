@@ -77,7 +77,7 @@ extension PtraceObserver {
         }
         tracee.isInCall = true
         attendPlacement(tracee, number, isCompat: isCompat)
-        let key = number + (isCompat ? Int(SYSCALL_NUMBERS) : 0)
+        let key = SyscallRecord.key(number: number, isCompat: isCompat)
         tracee.isWanted = !isSilent && options.common.filter.contains(key: key)
         guard tracee.isWanted else {
             // Its return need not be seen.
@@ -144,7 +144,8 @@ extension PtraceObserver {
             record.pointee.duration_ns = Clock.monotonic &- record.pointee.ts_ns
         } else {
             let isCompat = UInt32(record.pointee.flags) & SYSCALL_COMPAT.rawValue != 0
-            reader.captureAtExit(tracee, key: Int(record.pointee.number) + (isCompat ? Int(SYSCALL_NUMBERS) : 0))
+            reader.captureAtExit(
+                tracee, key: SyscallRecord.key(number: Int(record.pointee.number), isCompat: isCompat))
         }
         queue.append(tracee.sealedRecord())
     }
@@ -251,7 +252,7 @@ extension PtraceObserver {
         var stop = apus_stop()
         guard apus_interrupted_call(tracee.tid, &stop) != 0 else { return }
         if stop.result == -Int(EINTR) { apus_restart_call(tracee.tid) }
-        let key = stop.number + (stop.is_compat != 0 ? Int(SYSCALL_NUMBERS) : 0)
+        let key = SyscallRecord.key(number: stop.number, isCompat: stop.is_compat != 0)
         guard !tracee.isHeld, !isEnding, !tracee.isYetToExecute, options.common.filter.contains(key: key) else {
             return
         }

@@ -32,5 +32,6 @@ extension Change {
 
     private static func name(_ machine: ExperimentData.Machine) -> String {
         "\(machine.host), \(machine.cpu), Linux \(machine.kernel), Apus \(machine.version), \(machine.time)"
+            .escapedForTerminal
     }
 }

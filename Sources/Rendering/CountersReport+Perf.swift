@@ -40,11 +40,12 @@ extension CountersReport {
                 }
             }
         }
-        guard let kind = options.rows else { return text }
-        rows("all", nil, "", total)
-        switch kind {
-        case .processes: processes.forEach { rows("process", $0.pid, $0.command, $0.counts) }
-        case .threads: threads.forEach { rows("thread", $0.tid, $0.command, $0.counts) }
+        if let kind = options.rows {
+            rows("all", nil, "", total)
+            switch kind {
+            case .processes: processes.forEach { rows("process", $0.pid, $0.command, $0.counts) }
+            case .threads: threads.forEach { rows("thread", $0.tid, $0.command, $0.counts) }
+            }
         }
         for reason in completeness.reasons { text += "# lower bound: \(reason)\n" }
         return text

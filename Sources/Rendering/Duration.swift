@@ -41,9 +41,17 @@ public enum Format {
         return text
     }
 
-    /// A count in three columns: `999`, `12k`, `3M`.
-    public static func short(_ value: Int) -> String {
-        value < 1000 ? String(value) : value < 99_500 ? "\(value / 1000)k" : "\(value / 1_000_000)M"
+    /// A count in a given number of columns, 4 at least, rounded to the unit that fits: `999`, `12k`, `150k`,
+    /// `3M`.
+    public static func count(_ value: UInt64, columns: Int) -> String {
+        var text = count(value)
+        var rest = value
+        for unit in ["k", "M", "G", "T", "P", "E"] where text.count > columns {
+            let isUp = rest % 1000 >= 500
+            rest = rest / 1000 + (isUp ? 1 : 0)
+            text = count(rest) + unit
+        }
+        return text
     }
 
     /// With a unit: `812 B`, `16.0 KB`, `17.6 MB`, in powers of 1,024.
@@ -57,7 +65,11 @@ public enum Format {
     public static func fixed(_ value: Double, _ decimals: Int) -> String {
         var scale: Double = 1
         for _ in 0..<decimals { scale *= 10 }
-        let scaled = Int64((value * scale).rounded())
+        guard let scaled = Int64(exactly: (value * scale).rounded()) else {
+            // Of numbers beyond 2^53 a Double has no decimals.
+            guard let whole = Int64(exactly: value.rounded()) else { return "\(value)" }
+            return String(whole) + (decimals > 0 ? "." + String(repeating: "0", count: decimals) : "")
+        }
         guard decimals > 0 else { return String(scaled) }
         let digits = String(scaled.magnitude)
         let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits

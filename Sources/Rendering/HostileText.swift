@@ -26,8 +26,9 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// Embeddings, overrides and isolates (Unicode Standard Annex 9).
+    /// Marks, embeddings, overrides and isolates (Unicode Standard Annex 9).
     fileprivate var isBidirectionalControl: Bool {
         (0x202a...0x202e).contains(value) || (0x2066...0x2069).contains(value) || (0x200e...0x200f).contains(value)
+            || value == 0x061c
     }
 }

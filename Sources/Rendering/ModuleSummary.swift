@@ -66,8 +66,10 @@ public struct ModuleSummary {
         lines.append(completeness.isExact ? " exact: nothing was lost" : style.warning(completeness.warning))
         lines.append(
             ("observing cost \(Format.count(observer.runCount)) program runs"
-                + (hooks == .fentry
-                    ? "; no hook is on a path that is often taken" : ", two for each system call of the machine"))
+                + (hooks != .fentry
+                    ? ", two for each system call of the machine"
+                    : attached.contains("tp_btf/module_get")
+                        ? ", one for each reference to a module" : "; no hook is on a path that is often taken"))
                 .wrapped(indent: 3, first: 1))
         if isVerbose { lines.append("attached to \(attached.joined(separator: " "))".wrapped(indent: 3, first: 1)) }
         lines.append(

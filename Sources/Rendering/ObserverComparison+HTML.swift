@@ -148,8 +148,8 @@ struct ComparisonPage {
         section(
             "slowdowns", "How many times as long",
             "Median against median with 95 % bootstrap intervals, by the "
-                + "workload's own clock; the start of the observer is not in it. Hollow marks: no difference shown, or not "
-                + "all was seen.",
+                + "workload's own clock; the start of the observer is not in it. Hollow marks: no difference shown, too "
+                + "few runs, or not all was seen.",
             chart { SlowdownChart(comparison: comparison, palette: palette, isNarrow: $0).svg })
     }
 
@@ -280,14 +280,17 @@ struct ComparisonPage {
                 figure(
                     cell, "added_ns_per_unit", cell.costs.addedPerUnit.map { ComparisonFormat.nanoseconds($0) },
                     cell.observer.mechanism == .none ? nil : cell.costs.addedPerUnit),
-                ComparisonFormat.excess(cell.costs.observerCPU), ComparisonFormat.excess(cell.costs.kernelCPU),
+                HTML.escaped(ComparisonFormat.excess(cell.costs.observerCPU)),
+                HTML.escaped(ComparisonFormat.excess(cell.costs.kernelCPU)),
                 cell.costs.start.map { Format.duration(UInt64($0)) } ?? "–",
                 "\(cell.runs)" + (cell.failures.isEmpty ? "" : " of \(cell.runs + cell.failures.count)"),
                 "<td class=\"text\">\(HTML.escaped(cell.verdict.rawValue))</td>",
             ]
         }
         return section(
-            "everything", "Everything", "Verdicts stand on intervals that are all right at once with 95 % probability.",
+            "everything", "Everything",
+            "Verdicts stand on intervals that are all right at once with a probability of "
+                + "\(Format.fixed((100 * comparison.jointConfidence).rounded(.down), 0)) % or more.",
             HTML.table(
                 caption: "All cells of the experiment",
                 head: [
@@ -318,6 +321,7 @@ struct ComparisonPage {
                     + " \(Format.fixed(100 * effect.share, 1)) %"
             }.joined(separator: ", ")
         }
+        let isVaried = max(design.workloads.count, design.threads.count, observers.count) > 1
         let facts: [(String, String)] = [
             (
                 "Machine",
@@ -331,7 +335,11 @@ struct ComparisonPage {
             ),
             ("Seed", "\(design.seed)"),
             ("K-best", "K = \(design.best), within \(Format.fixed(100 * design.within, 1)) %"),
-            ("Slowdown varies with", effects.map { $0 + ", and repetitions" } ?? "not told: runs are missing"),
+            (
+                "Slowdown varies with",
+                effects.map { $0 + ", and repetitions" }
+                    ?? (isVaried ? "not told: runs are missing" : "nothing: there is one of each")
+            ),
             ("Observers", observers.map { "\($0.name): \($0.command.joined(separator: " "))" }.joined(separator: "; ")),
         ]
         let list = facts.map { "<dt>\($0.0)</dt><dd>\(HTML.escaped($0.1))</dd>" }.joined()
@@ -349,11 +357,13 @@ struct ComparisonPage {
             let isKnown = Observer.table.contains { $0.name == observer.name } || observer.name.hasPrefix("bpftrace:")
             words += [
                 "--observer",
-                isKnown ? observer.name : "cmd:\(observer.name)=\(observer.command.joined(separator: " "))",
+                isKnown
+                    ? observer.name
+                    : "cmd:\(observer.name)=\(observer.command.map(Self.shellWord).joined(separator: " "))",
             ]
         }
         if design.threads != [1] { words += ["--threads", design.threads.map { "\($0)" }.joined(separator: ",")] }
-        words += ["--budget", Format.fixed(design.budget, 0), "--limit", Format.fixed(design.limit, 0)]
+        words += ["--budget", "\(design.budget)", "--limit", "\(design.limit)"]
         words += ["--best", "\(design.best)", "--within", "\(design.within)"]
         words += ["--cpus", design.cpus.map { "\($0)" }.joined(separator: ",")]
         return (words + (design.program.isEmpty ? [] : ["--"] + design.program)).map(Self.shellWord)

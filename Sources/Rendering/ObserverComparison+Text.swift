@@ -27,10 +27,10 @@ extension ObserverComparison {
                     + (design.threads.count > 1 ? " × \(design.threads.count) numbers of threads" : "")
                     + ": " + ComparisonFormat.runs(data)),
             "seed \(design.seed); CPUs \(design.cpus.map { String($0) }.joined(separator: ",")); "
-                + "\(data.machine.cpu), Linux \(data.machine.kernel)",
+                + "\(data.machine.cpu), Linux \(data.machine.kernel)".escapedForTerminal,
         ]
         if let interruption = data.interruption {
-            lines.append(style.warning("\(interruption): this is what there is"))
+            lines.append(style.warning("\(interruption.escapedForTerminal): this is what there is"))
         }
         return lines.map { " " + $0 }.joined(separator: "\n")
     }
@@ -189,9 +189,10 @@ extension ObserverComparison {
         }
         for cell in cells where cell.observer.mechanism == .none {
             if let section = cell.section, section.median < 2e6 {
+                let why = data.design.program.isEmpty ? ", as its slowest observer allows no more" : ""
                 notes.append(
-                    "\(cell.setting.workload) takes only \(Format.duration(UInt64(section.median))) by itself, as its "
-                        + "slowest observer allows no more: its figures are rough")
+                    "\(cell.setting.workload) takes only \(Format.duration(UInt64(section.median))) by itself\(why): "
+                        + "its figures are rough")
             }
         }
         return notes

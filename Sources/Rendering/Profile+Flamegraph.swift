@@ -5,7 +5,7 @@ extension Profile {
     /// A flame graph as one HTML file that needs nothing else: it zooms, searches, and says shares.
     public func flamegraph(title: String) -> [UInt8] {
         let tree = ProfileTree(self)
-        let title = title.escapedForTerminal.escapedForHTML
+        let title = HTML.escaped(title)
         var json = JSONWriter()
         json.object { json in
             json.value("unit", kind == .onCPU ? "samples" : "us")
@@ -30,7 +30,7 @@ extension Profile {
         notes += completeness.reasons.isEmpty ? [] : ["A lower bound: " + completeness.reasons.joined(separator: "; ")]
         var page = Array((FlamegraphPage.beforeTitle + title + FlamegraphPage.afterTitle).utf8)
         page += "<h1>\(title)</h1>\n".utf8
-        for note in notes { page += "<p>\(note.escapedForTerminal.escapedForHTML)</p>\n".utf8 }
+        for note in notes { page += "<p>\(HTML.escaped(note))</p>\n".utf8 }
         page += #"<script id="data" type="application/json">"#.utf8
         // So that no name ends the element; JSON's strings are the only place where it can be.
         page += json.bytes.flatMap { $0 == UInt8(ascii: "<") ? Array(#"\u003c"#.utf8) : [$0] }
@@ -55,22 +55,6 @@ extension Profile {
                 next += tree.nodes[child].total
             }
             waiting += children.reversed().map { (node: $0.0, depth: $0.1, start: $0.2) }
-        }
-    }
-}
-
-extension String {
-    /// For text between tags and in quoted attributes.
-    var escapedForHTML: String {
-        reduce(into: "") { text, character in
-            switch character {
-            case "&": text += "&amp;"
-            case "<": text += "&lt;"
-            case ">": text += "&gt;"
-            case "\"": text += "&quot;"
-            case "'": text += "&#39;"
-            default: text.append(character)
-            }
         }
     }
 }

@@ -30,6 +30,7 @@ extension Profile {
 extension String {
     /// For a format in which `;` parts frames and a newline lines.
     fileprivate var folded: String {
-        String(escapedForTerminal.map { $0 == ";" ? ":" : $0 })
+        String(
+            decoding: escapedForTerminal.utf8.map { $0 == UInt8(ascii: ";") ? UInt8(ascii: ":") : $0 }, as: UTF8.self)
     }
 }

@@ -30,7 +30,11 @@ extension Profile {
         } else {
             lines += functionLines(tree, options) + [""] + pathLines(tree, options)
         }
-        if options.showsFooter { lines += [""] + footer(tree, style) }
+        if options.showsFooter {
+            lines += [""] + footer(tree, style)
+        } else if !completeness.isExact {
+            lines += ["", style.warning(completeness.warning)]
+        }
         return lines.map { $0.trimmedAtEnd }.joined(separator: "\n") + "\n"
     }
 

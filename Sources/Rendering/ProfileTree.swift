@@ -7,10 +7,7 @@ struct ProfileTree {
     struct Node {
         /// An index into ``ProfileTree/labels``.
         let label: Int
-        let parent: Int
         var total: UInt64 = 0
-        /// What was spent in the function itself.
-        var own: UInt64 = 0
         var children: [Int] = []
     }
 
@@ -27,7 +24,7 @@ struct ProfileTree {
     }
 
     /// In the order of their making: parents before children. The first is the whole.
-    private(set) var nodes = [Node(label: 0, parent: 0)]
+    private(set) var nodes = [Node(label: 0)]
     private(set) var labels = [Label(name: "all", kind: .mark, module: "", file: "")]
     /// By label: spent in it, and in it or below.
     private(set) var own: [UInt64] = []
@@ -75,7 +72,7 @@ struct ProfileTree {
                 if let child = edges[edge] {
                     node = child
                 } else {
-                    nodes.append(Node(label: label, parent: node))
+                    nodes.append(Node(label: label))
                     nodes[node].children.append(nodes.count - 1)
                     node = nodes.count - 1
                     edges[edge] = node
@@ -92,7 +89,6 @@ struct ProfileTree {
             for frame in profile.frames[stack.frames] {
                 descend(functions[profile.symbols.locations[Int(frame)].function])
             }
-            nodes[node].own += weight
             own[nodes[node].label] += weight
         }
         for index in nodes.indices {
@@ -105,7 +101,7 @@ struct ProfileTree {
 
     /// Labels of functions, what was spent most in first.
     var topFunctions: [Int] {
-        labels.indices.filter { own[$0] > 0 || (labels[$0].kind == .process && own[$0] > 0) }
+        labels.indices.filter { own[$0] > 0 }
             .sorted { (own[$0], total[$0], $1) > (own[$1], total[$1], $0) }
     }
 }

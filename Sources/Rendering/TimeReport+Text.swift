@@ -163,7 +163,7 @@ extension TimeReport {
             let figures = [ledger[.user], ledger[.system] + ledger[.fault], ledger.runnable, ledger.blocked]
             lines.append(
                 String(row.tid).aligned(right: 8) + " " + row.command.escapedForTerminal.padded(to: 15)
-                    + (options.showsThreads ? "    " : " " + Format.short(row.threads).aligned(right: 3))
+                    + (options.showsThreads ? "    " : Format.count(UInt64(row.threads), columns: 4).aligned(right: 4))
                     + figures.map { " " + Format.duration($0).aligned(right: 8) }.joined()
                     + "  " + ledger.mostlyIn.padded(toAtMost: 14))
         }

@@ -51,9 +51,14 @@ public struct FactorialDesign: Sendable {
     ///     each row, one value for each repetition.
     /// - Returns: nil where the shapes do not fit, or a value is not finite.
     public init?(factors: [Factor], responses: [[Double]]) {
-        let cells = factors.reduce(1) { $0 * $1.levels.count }
-        guard (1...16).contains(factors.count), factors.allSatisfy({ $0.levels.count >= 2 }),
-            responses.count == cells, let repetitions = responses.first?.count, repetitions > 0,
+        guard (1...16).contains(factors.count), factors.allSatisfy({ $0.levels.count >= 2 }) else { return nil }
+        var cells = 1
+        for factor in factors {
+            let (product, overflows) = cells.multipliedReportingOverflow(by: factor.levels.count)
+            guard !overflows else { return nil }
+            cells = product
+        }
+        guard responses.count == cells, let repetitions = responses.first?.count, repetitions > 0,
             responses.allSatisfy({ $0.count == repetitions && $0.allSatisfy(\.isFinite) })
         else { return nil }
         self.factors = factors

@@ -51,7 +51,15 @@ extension CompareCommand {
             ? observer.flatMap { $0.hasPrefix("cmd:") || $0.hasPrefix("bpftrace:") ? [$0] : Self.names([$0]) }
             : quick ? Observer.quick : Observer.standard
         for name in wanted {
-            for found in try Observer.parse(name) where !observers.contains(where: { $0.name == found.name }) {
+            for found in try Observer.parse(name) {
+                if let other = observers.first(where: { $0.name == found.name }) {
+                    guard other == found else { throw DesignError("two observers are called '\(found.name)'") }
+                    continue
+                }
+                if found.command.contains("{command}"), let word = program.words.first(where: { $0.contains(" ") }) {
+                    throw DesignError(
+                        "\(found.name) takes a program apart at spaces: '\(word)' cannot be given to it as one word")
+                }
                 // Of those that nobody asked for by name, those that there are.
                 if isChosen || Self.missingTool(of: found) == nil { observers.append(found) }
             }

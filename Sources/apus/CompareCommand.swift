@@ -52,7 +52,10 @@ struct CompareCommand: ParsableCommand {
     @Flag(help: "Shorter runs and fewer of them: under a minute.")
     var quick = false
 
-    @Option(help: ArgumentHelp("How long all of it may take; runs are made to fit.", valueName: "s"))
+    @Option(
+        help: ArgumentHelp(
+            "How long all of it may take (540, or 50): runs are made to fit; of a program no new block of runs begins.",
+            valueName: "s"))
     var budget: Double?
 
     @Option(help: ArgumentHelp("The longest that one run may take.", valueName: "s"))

@@ -8,7 +8,10 @@ struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Say what this kernel, this user and this container allow, and what would bring back the rest.",
-        discussion: "Each feature is tried, not guessed from a version. Exit status 0 if `apus time` can run, else 1.")
+        discussion: """
+            Features are tried where they can be, else looked up; none is guessed from a version. Exit \
+            status 0 if `apus time` can run, else 1.
+            """)
 
     @OptionGroup var outputOptions: OutputOptions
 

@@ -107,7 +107,7 @@ struct ModulesCommand: ParsableCommand {
         if list { try write(list: watch.loads, output, &format) }
         if outputOptions.json {
             try output.write(watch.summary.json(completeness, try tracer.cost(), attached: tracer.attached))
-        } else if !quiet {
+        } else if !quiet || !completeness.isExact {
             try output.write(
                 watch.summary.text(
                     completeness, try tracer.cost(), attached: tracer.attached, hooks: tracer.hooks,
@@ -152,7 +152,7 @@ struct ModulesCommand: ParsableCommand {
             if isOver || count.map({ watch.summary.actions >= $0 }) == true { break }
         }
         try tell(try tracer.collectLosses(), &watch, &format)
-        return received
+        return signals.last
     }
 
     private func tell(_ records: [ModuleRecord], _ watch: inout Watch, _ format: inout ModuleFormat) throws {

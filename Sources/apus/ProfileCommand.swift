@@ -27,8 +27,8 @@ struct ProfileCommand: ParsableCommand {
               apus profile --off-cpu -p 812      what it waits for
               apus profile --format flamegraph -o out.html -- program
 
-            Exit status: the program's own, or death of its signal. 123 with --strict if samples were \
-            lost; 125 if Apus failed; 126 if the program cannot be run, 127 if there is none; 64 for \
+            Exit status: the program's own, or death of its signal. 123 with --strict if samples or \
+            names were lost; 125 if Apus failed; 126 if the program cannot be run, 127 if there is none; 64 for \
             wrong usage.
             """)
 
@@ -70,7 +70,7 @@ struct ProfileCommand: ParsableCommand {
         help: ArgumentHelp("Room for so many stacks; each takes 96 bytes of kernel memory.", valueName: "n"))
     var maxStacks = 131_072
 
-    @Flag(help: "Exit with 123 if samples or waits were lost.")
+    @Flag(help: "Exit with 123 if samples, waits or names were lost.")
     var strict = false
 
     @Flag(name: .shortAndLong, help: "No last words.")

@@ -30,7 +30,7 @@ enum SyscallLoop {
             try printer.collect(&tracer)
             if isOver { break }
         }
-        if received == nil && signals.count > 0 { received = SIGINT }
+        received = signals.last
         // A process is a zombie before the last of its threads has told its end: some microseconds.
         if received == nil { usleep(1000) }
         try printer.collect(&tracer)

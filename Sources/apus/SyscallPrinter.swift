@@ -48,7 +48,7 @@ struct SyscallPrinter: ~Copyable {
     ) throws {
         if isJSON { return try output.write(summary.json(completeness, cost)) }
         try output.write(summary.text(style: style, limit: limit))
-        if !isQuiet { try output.write(completeness.syscallText(cost, style: style)) }
+        try write(completeness, cost, isQuiet: isQuiet)
     }
 
     /// A line that is for people alone.
@@ -67,8 +67,13 @@ struct SyscallPrinter: ~Copyable {
             try output.write(end.json)
         } else if !isQuiet {
             try output.write(end.text(style: style))
-        } else if !completeness.isExact {
-            try output.write(completeness.syscallText(cost, style: style))
+        } else {
+            try write(completeness, cost, isQuiet: true)
         }
+    }
+
+    /// That something was lost is told in any case.
+    private func write(_ completeness: Completeness, _ cost: ObserverCost, isQuiet: Bool) throws {
+        if !isQuiet || !completeness.isExact { try output.write(completeness.syscallText(cost, style: style)) }
     }
 }

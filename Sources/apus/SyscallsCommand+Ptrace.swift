@@ -57,7 +57,7 @@ extension SyscallsCommand {
         try output.finish()
         relay(&observer, signals)
         if let exit = observer.exit { exit.imitate() }
-        if received == nil && signals.count > 0 { received = SIGINT }
+        received = signals.last
         process?.imitate(after: received, signals)
     }
 

@@ -72,8 +72,8 @@ enum TimeLoop {
                 break
             }
             // One came while a write waited for its reader.
-            if signals.count > 0 {
-                end.signal = SIGINT
+            if let signal = signals.last {
+                end.signal = signal
                 break
             }
             if ready[2] { try tracer.takeEnded() }

@@ -71,7 +71,11 @@ struct TimePrinter {
 
     /// A report of all that was not over at the last interval; prints what is new in it.
     mutating func interval(_ report: TimeReport) throws {
-        if isPaused { return }
+        if isPaused {
+            // Threads that ended meanwhile are in this report alone: the next one is of its own interval.
+            previous = report
+            return
+        }
         count += 1
         last = report.since(previous)
         previous = report

@@ -125,6 +125,16 @@ extension CommandTests {
             #expect(try document(run).cell("program", "ebpf-count")?.runs == 5)
         }
 
+        @Test func `of a program no block begins when the budget is used up`() throws {
+            let run = try compare(
+                "--observer", "ebpf-count", "--runs", "9", "--budget", "0.5", "--json", "--", "sleep", "0.2")
+            #expect(run.end == .code(0), "\(run)")
+            let document = try document(run)
+            let blocks = try #require(document.cell("program", "none")?.runs)
+            #expect(blocks == document.cell("program", "ebpf-count")?.runs && (1..<9).contains(blocks), "\(run)")
+            #expect(run.text.contains("the budget of 1 s was used up") || run.text.contains("the budget of 0 s"))
+        }
+
         // MARK: Reports
 
         @Test func `a stored experiment gives the same figures again, as text, table and page`() throws {
@@ -209,6 +219,8 @@ extension CommandTests {
             (["--observer", "none"], "nothing to compare"), (["--runs", "2", "--best", "5"], "from 1 to the 2"),
             (["--observer", "bpftrace:/nonexistent.bt"], "/nonexistent.bt"),
             (["--cpus", "4000"], "CPU 4000 is not among"),
+            (["--observer", "cmd:a=true {}", "--observer", "cmd:a=false {}"], "two observers are called 'a'"),
+            (["--observer", "cmd:a/b=true {}"], "'a/b' is no name of an observer"),
             (["--from", "a", "--from", "b", "--from", "c"], "--from is given once"),
             (["--workload", "getppid", "--", "true"], "takes the place of --workload"),
         ])
@@ -227,6 +239,16 @@ extension CommandTests {
             #expect(page.end == .code(125) && page.errorText.contains("/dev/full"), "\(page)")
             let file = try apus("compare", "--from", "/etc/passwd")
             #expect(file.end == .code(125) && file.errorText.contains("/etc/passwd"), "\(file)")
+            for (key, value) in [("runs", "-1"), ("runs", "9223372036854775807"), ("budget", "1e300")] {
+                let folder = try TemporaryFolder()
+                let good = try compare(
+                    "--workload", "compute", "--observer", "ebpf-count", "--runs", "1", "--budget", "1", "--json")
+                let damaged = good.text.replacing(try Regex("\"\(key)\": ?[0-9.]+"), with: "\"\(key)\":\(value)")
+                #expect(damaged != good.text)
+                try damaged.write(toFile: folder.file("damaged"), atomically: true, encoding: .utf8)
+                let run = try apus("compare", "--from", folder.file("damaged"))
+                #expect(run.end == .code(125) && run.errorText.contains("damaged"), "\(run)")
+            }
             let failing = try compare("--observer", "ebpf-count", "--", "sh", "-c", "exit 3")
             #expect(failing.end == .code(125) && failing.errorText.contains("fails without an observer"), "\(failing)")
             for (program, status) in [("/nonexistent", Int32(127)), ("no-such-program", 127), ("/etc/passwd", 126)] {

@@ -12,6 +12,9 @@ struct ExpectationTests {
         let short = try Expectation("ebpf-time<1.5")
         #expect(
             short.numerator == "ebpf-time" && short.denominator == "none" && short.workload == nil && !short.isGreater)
+        let script = try Expectation("bpftrace:/tmp/a.bt / ebpf-count > 2")
+        #expect(script.numerator == "bpftrace:/tmp/a.bt" && script.denominator == "ebpf-count")
+        #expect(try Expectation("bpftrace:/tmp/a.bt > 2").numerator == "bpftrace:/tmp/a.bt")
     }
 
     @Test(arguments: [

@@ -55,6 +55,12 @@ struct ObserverTests {
                  0.012 ( 0.003 ms): apus/812 clock_nanosleep(rqtp: 0x7ffe)            = 0
             """
         #expect(ReportReader.countCalls(Array(perf.utf8)) == 2)
+        let interrupted = """
+                 0.000 (         ): apus/812 futex(uaddr: 0x7ffe)                      ...
+                 0.012 ( 0.003 ms): apus/813 write(fd: 4)                              = 1
+                 0.000 ( 0.020 ms): apus/812  ... [continued]: futex())                = 0
+            """
+        #expect(ReportReader.countCalls(Array(interrupted.utf8)) == 2)
         #expect(ReportReader.countCalls([]) == 0)
     }
 
@@ -62,6 +68,11 @@ struct ObserverTests {
         let words =
             " 12 calls\n exact: nothing was lost\n observing cost 1,234 program runs, 56,789 ns in all; Apus itself: CPU"
         #expect(ReportReader.programTime(in: words) == 56_789)
+        #expect(ReportReader.lostCalls(in: words) == 0)
+        let lossy =
+            " 12 calls\n lower bound: 42 calls found no room in\n   the kernel's buffer\n observing cost 1 program"
+        #expect(ReportReader.lostCalls(in: lossy) == 42)
+        #expect(ReportReader.lostCalls(in: "812 getppid() = 1") == nil)
         #expect(ReportReader.programTime(in: " observing cost 24 program runs; Apus itself: CPU 3 ms") == nil)
         #expect(ReportReader.programTime(in: "812 write(1, \"program runs, 5 ns\", 18) = 18") == nil)
         #expect(ReportReader.programTime(in: "") == nil)

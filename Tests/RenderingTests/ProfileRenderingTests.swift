@@ -36,6 +36,7 @@ import Testing
     }
 
     @Test func `no name is a tag`() {
-        #expect(#"<a href="x">'&"#.escapedForHTML == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;")
+        #expect(HTML.escaped(#"<a href="x">'&"#) == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;")
+        #expect(HTML.escaped("\"\u{301}x") == "&quot;\u{301}x")
     }
 }

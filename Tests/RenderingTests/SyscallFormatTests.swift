@@ -115,6 +115,9 @@ struct SyscallFormatTests {
                 == "<... read resumed>0x10, 9) = 4 <at least 0.000001500>\n")
         #expect(Self.lines(Self.record(39, result: 7, lost: 42)).hasPrefix("--- 42 calls lost here ---\ngetpid() = 7"))
         #expect(Self.lines(Self.record(20, result: 7, flags: SYSCALL_COMPAT.rawValue)).hasPrefix("getpid[32]() = 7"))
+        // Not a call of the i386 table, whose keys begin at 512.
+        #expect(Self.lines(Self.record(600, result: -38)).hasPrefix("syscall_600("))
+        #expect(Self.lines(Self.record(-1, result: -38)).hasPrefix("syscall_-1("))
         #expect(Self.lines(Self.record(0, result: 3 << 8, type: SYSCALL_RECORD_EXIT)) == "+++ exited with 3 +++\n")
         #expect(
             Self.lines(Self.record(0, result: 139, type: SYSCALL_RECORD_EXIT))

@@ -5,14 +5,15 @@ enum HTML {
     /// Text that may come from a target or a user, safe in an element and in a quoted attribute.
     static func escaped(_ text: String) -> String {
         var result = ""
-        for character in text.escapedForTerminal {
-            switch character {
+        // By scalar: a quote with a mark on it is one Character, and still ends an attribute.
+        for scalar in text.escapedForTerminal.unicodeScalars {
+            switch scalar {
             case "&": result += "&amp;"
             case "<": result += "&lt;"
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
             case "'": result += "&#39;"
-            default: result.append(character)
+            default: result.unicodeScalars.append(scalar)
             }
         }
         return result

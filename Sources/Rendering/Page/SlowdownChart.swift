@@ -58,7 +58,8 @@ struct SlowdownChart {
             "class=\"name\" text-anchor=\"end\"")
         defer { chart.add("</g>") }
         guard let slowdown = cell.slowdown else {
-            return chart.text(scale.from + 6, y + 4, "failed", "class=\"note\"")
+            let note = cell.failures.isEmpty ? "no runs" : "failed"
+            return chart.text(scale.from + 6, y + 4, note, "class=\"note\"")
         }
         let x = scale.place(slowdown.value)
         var end = x

@@ -38,7 +38,11 @@ extension SyscallDecoder {
     }
 
     /// `[{iov_base="text", iov_len=4}]`.
-    func append(vectors argument: Int, step: SyscallPlan.Step, value: UInt64, to buffer: inout ByteBuffer) {
+    ///
+    /// - Parameter total: how many the call has, of which the first few were read.
+    func append(
+        vectors argument: Int, of total: UInt64, step: SyscallPlan.Step, value: UInt64, to buffer: inout ByteBuffer
+    ) {
         guard let array = capture(SYSCALL_CAPTURE_IOVEC, argument, atExit: step.atExit), !array.has(SYSCALL_FAULT)
         else { return append(pointer: value, to: &buffer) }
         buffer.append(0x5b)
@@ -62,7 +66,7 @@ extension SyscallDecoder {
             buffer.append(decimal: size)
             buffer.append(0x7d)
         }
-        if count == Int(SYSCALL_VECTORS) { buffer.append(", ...") }
+        if total > count { buffer.append(count > 0 ? ", ..." : "...") }
         buffer.append(0x5d)
     }
 
@@ -136,7 +140,7 @@ extension SyscallDecoder {
         buffer.append(", msg_namelen=")
         buffer.append(decimal: field(8) & 0xffff_ffff)
         buffer.append(", msg_iov=")
-        append(vectors: argument, step: step, value: field(16), to: &buffer)
+        append(vectors: argument, of: field(24), step: step, value: field(16), to: &buffer)
         buffer.append(", msg_iovlen=")
         buffer.append(decimal: field(24))
         buffer.append(", msg_controllen=")

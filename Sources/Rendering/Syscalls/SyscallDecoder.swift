@@ -65,7 +65,8 @@ struct SyscallDecoder {
         case .fdset: append(descriptors: argument, atExit: false, value: value, to: &buffer)
         case .offset: append(offset: argument, value: value, to: &buffer)
         case .strings: append(strings: argument, value: value, to: &buffer)
-        case .iovec: append(vectors: argument, step: step, value: value, to: &buffer)
+        case .iovec:
+            append(vectors: argument, of: record.argument(argument + 1), step: step, value: value, to: &buffer)
         case .message: append(message: argument, step: step, value: value, to: &buffer)
         default: append(structure: step, argument: argument, value: value, to: &buffer)
         }

@@ -127,7 +127,7 @@ public struct SyscallFormat {
 
     mutating func plan(of record: SyscallRecord) -> SyscallPlan {
         let key = record.key
-        guard plans.indices.contains(key) else {
+        guard (0..<Int32(SYSCALL_NUMBERS)).contains(record.header.number) else {
             return SyscallPlan(SyscallMetadata.unknown("syscall_\(record.header.number)"), isDecoded: false)
         }
         if let plan = plans[key] { return plan }

@@ -66,7 +66,7 @@ extension SyscallSummary {
     /// Calls, errors, total, and of it on a CPU and blocked.
     private func figures(_ entry: Entry) -> String {
         func share(_ part: UInt64?) -> String {
-            part.map { entry.total == 0 ? "-" : String((200 * $0 + entry.total) / (2 * entry.total)) } ?? "?"
+            part.map { entry.total == 0 ? "-" : Format.fixed(100 * Double($0) / Double(entry.total), 0) } ?? "?"
         }
         return Self.count(entry.count, 9)
             + (entry.errors.isEmpty ? "" : Self.count(entry.errorCount, 6)).aligned(right: 6)
@@ -75,8 +75,7 @@ extension SyscallSummary {
     }
 
     private static func count(_ value: UInt64, _ width: Int) -> String {
-        let text = Format.count(value)
-        return (text.count < width ? text : Format.short(Int(clamping: value))).aligned(right: width)
+        Format.count(value, columns: width - 1).aligned(right: width)
     }
 
     private func totalRow(_ all: [Entry]) -> String {

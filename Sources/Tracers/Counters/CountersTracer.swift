@@ -208,7 +208,8 @@ public struct CountersTracer: ~Copyable {
         var all = finished
         var (first, end) = span
         for slot in alive where !collected.contains(slot) {
-            guard let thread = read(slot), thread.isAlive else { continue }
+            // One that has ended meanwhile, too: it is told as ended now, and collected once.
+            guard let thread = read(slot) else { continue }
             all.append(thread)
             (first, end) = (min(first, thread.first), max(end, thread.end))
         }

@@ -53,8 +53,15 @@ public struct SyscallRecord {
         }
     }
 
-    /// The number that tables of both kinds of calls go by: 512 more for one of the i386 table.
-    public var key: Int { Int(header.number) + (has(SYSCALL_COMPAT) ? SYSCALL_NUMBERS : 0) }
+    /// The number that tables of both kinds of calls go by.
+    public var key: Int { Self.key(number: Int(header.number), isCompat: has(SYSCALL_COMPAT)) }
+
+    /// 512 more for a call of the i386 table. All numbers that are none of a call have the last key of their
+    /// table, as with the programs (`key_of` in bpf/syscalls_filter.bpf.h).
+    public static func key(number: Int, isCompat: Bool) -> Int {
+        let last = Int(SYSCALL_NUMBERS) - 1
+        return ((0...last).contains(number) ? number : last) + (isCompat ? Int(SYSCALL_NUMBERS) : 0)
+    }
 }
 
 /// A piece of the target's memory that a record holds.

@@ -42,6 +42,7 @@ extension SyscallTracer {
             try object.set("string_limit", to: UInt32(options.stringLimit))
             try object.set("wakeup_bytes", to: UInt64(options.wakeupBytes))
             if options.isLossless { try object.set("stop_bytes", to: UInt64(options.bufferBytes / 2)) }
+            if !options.filter.wantsSignals { try object.omit(program: "signal_deliver") }
             try object.omit(program: "sched_switch")
             try object.omit(program: "sched_wakeup")
         case .summary(let byProcess):
