@@ -94,7 +94,8 @@ extension KernelTests {
                 // a switch, or a move to another CPU, of one that exits may be told by one of the two alone.
                 let atEnd = -(KernelTests.isGuest ? threads : 0)...threads
                 switch event {
-                case "cpu-migrations": #expect(atEnd.contains(more), "\(event): \(more)")
+                // Nor need both have seen the first one, on its way from the stop to its exec.
+                case "cpu-migrations": #expect(abs(more) <= threads, "\(event): \(more)")
                 // And of switches that others force perf can miss some: on a busy machine 37 of the 40
                 // that getrusage(2) told.
                 case "context-switches":
