@@ -92,7 +92,8 @@ BENCH_DEPS := $(DEPS) bpftrace linux-perf strace python3 qemu-system-x86 busybox
 install_missing = missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null \
 	| grep -q 'ok installed' || echo $$p; done); [ -z "$$missing" ] || { \
 	echo "installing: $$missing"; sudo=; [ $$(id -u) = 0 ] || sudo=sudo; \
-	$$sudo apt-get -qq update && DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq install -y \
+	$$sudo apt-get -qq -o Acquire::Retries=5 update \
+	&& DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq -o Acquire::Retries=5 install -y \
 	--no-install-recommends $$missing > /dev/null; }
 
 deps: ; @$(call install_missing,$(DEPS))

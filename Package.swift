@@ -20,7 +20,7 @@ let package = Package(
         .library(name: "Ptrace", targets: ["Ptrace"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
         // C: what Swift cannot import or do by itself.

@@ -70,7 +70,7 @@ extension CommandTests {
         }
 
         @Test func `observing ends when the last of the processes has ended`() throws {
-            let targets = try (1...2).map { try Child([Programs.workload, "sleep", "\($0 * 300)"]) }
+            let targets = try (1...2).map { try Child([Programs.workload, "sleep", "\($0 * 1500)"]) }
             defer { targets.forEach { $0.dispose() } }
             let observer = try Child([Programs.apus, "time", "--json"] + targets.flatMap { ["-p", "\($0.pid)"] })
             defer { observer.dispose() }
@@ -83,7 +83,7 @@ extension CommandTests {
         }
 
         @Test func `a process given twice is counted once`() throws {
-            let target = try Child([Programs.workload, "sleep", "400"])
+            let target = try Child([Programs.workload, "sleep", "2000"])
             defer { target.dispose() }
             let run = try apus("time", "-p", "\(target.pid)", "-p", "\(target.pid)", "--json")
             #expect(run.end == .code(0), "\(run)")

@@ -126,7 +126,7 @@ extension CommandTests {
         }
 
         @Test func `with CAP_BPF and CAP_PERFMON alone it observes another user's process`() throws {
-            let target = try Child([Programs.workload, "sleep", "400"])
+            let target = try Child([Programs.workload, "sleep", "2000"])
             defer { target.dispose() }
             let run = try apus(with: "bpf", "perfmon", arguments: ["time", "--json", "-p", "\(target.pid)"])
             #expect(run.end == .code(0), "\(run)")

@@ -154,11 +154,7 @@ extension CommandTests {
             let path = folder.file("driven.html")
             try page.replacingOccurrences(of: "</body>", with: hand).write(
                 toFile: path, atomically: false, encoding: .utf8)
-            let browser = try runCommand(
-                [
-                    "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=\(folder.path)/profile",
-                    "--window-size=1200,800", "--dump-dom", "file://\(path)",
-                ], environment: ["HOME": folder.path], limit: 60)
+            let browser = try browse(path, "--window-size=1200,800")
             func seen(_ key: String) -> String {
                 let parts = browser.text.components(separatedBy: "data-\(key)=\"")
                 return parts.count > 1 ? String(parts[1].prefix { $0 != "\"" }) : ""

@@ -68,10 +68,12 @@ extension CommandTests {
                     $workload sleep 20000 > /dev/null & target=$!
                     sleep 0.2
                     $apus syscalls --observer ptrace -p $target > /dev/null 2>&1 & observer=$!
-                    sleep 0.5
+                    for turn in $(seq 100); do
+                        grep TracerPid /proc/$target/status | grep -qv '\\b0$' && break; sleep 0.1
+                    done
                     grep TracerPid /proc/$target/status | grep -qv '\\b0$' || echo not traced
                     kill -$signal $observer; wait $observer
-                    sleep 0.2
+                    sleep 0.5
                     grep -e TracerPid -e State /proc/$target/status
                     kill $target
                 done
@@ -85,7 +87,9 @@ extension CommandTests {
                 $workload sleep 20000 > /dev/null & target=$!
                 sleep 0.2
                 strace -o /dev/null -p $target 2> /dev/null & strace=$!
-                sleep 0.5
+                for turn in $(seq 100); do
+                    grep TracerPid /proc/$target/status | grep -qv '\\b0$' && break; sleep 0.1
+                done
                 $apus syscalls --observer ptrace -p $target; echo $?
                 kill $strace $target
                 """)

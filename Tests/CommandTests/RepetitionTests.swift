@@ -62,12 +62,12 @@ extension CommandTests {
             for (index, run) in best.runs.enumerated() {
                 #expect(run.run == UInt64(index + 1))
                 #expect(run.ledger.states == run.ledger.wallNs)
-                #expect(run.ledger.userNs >= 4_900_000 && run.elapsedNs >= 5_000_000)
                 // One thread: what is not net, is what the ledger says that it lost.
                 let lost =
                     run.ledger.runnablePreemptedNs + run.ledger.runnableWokenNs + run.ledger.irqNs
                     + run.ledger.softirqNs
                 #expect(run.elapsedNs - run.netNs == lost)
+                #expect(run.ledger.userNs + lost >= 4_900_000 && run.elapsedNs >= 5_000_000)
             }
             let fastest = try #require(best.runs.first { $0.run == best.bestRun })
             #expect(fastest.elapsedNs == best.bestElapsedNs && fastest.disturbances.allSatisfy(\.fromOutside))
@@ -87,8 +87,8 @@ extension CommandTests {
             let folder = try TemporaryFolder()
             let script = """
                 n=$(cat "$0" 2>/dev/null || echo 0); echo $((n + 1)) > "$0"
-                [ $((n % 2)) = 0 ] || "$1" spin 20 --cpu 0 > /dev/null &
-                exec "$1" getppid 60000 --cpu 0
+                [ $((n % 2)) = 0 ] || "$1" spin 60 --cpu 0 > /dev/null &
+                exec "$1" getppid 200000 --cpu 0
                 """
             let best = try best(
                 ["--best", "4", "--max", "4", "--warmup", "0"],
@@ -177,9 +177,9 @@ extension CommandTests {
             #expect(try #require(ratio["of_medians"] as? Double) > 1.5)
             let states = try #require(ratio["states"] as? [[String: Any]])
             #expect(states.first?["state"] as? String == "sleep")
-            // 20 ms, and what a sleep is late.
+            // 20 ms, and what a sleep is late: of six one can be late by much.
             let difference = try #require(states.first?["mean_difference_ns"] as? Double)
-            #expect(abs(difference - 20_000_000) < 2_000_000)
+            #expect(abs(difference - 20_000_000) < 6_000_000)
         }
 
         @Test func `the text fits in 80 columns and names what is compared`() throws {

@@ -74,3 +74,18 @@ enum Time {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }
+
+/// The page that a headless Chromium makes of a file, its scripts run. Where it does not come to that, it is
+/// started again.
+func browse(_ path: String, _ options: String...) throws -> Run {
+    let folder = try TemporaryFolder()
+    for turn in 1...3 {
+        let run = try? runCommand(
+            [
+                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                "--enable-logging=stderr", "--v=0", "--user-data-dir=\(folder.file("profile\(turn)"))", "--dump-dom",
+            ] + options + ["file://\(path)"], environment: ["HOME": folder.path], limit: 120)
+        if let run, turn == 3 || run.end == .code(0) && run.text.contains("</html>") { return run }
+    }
+    throw Child.TimeLimit(description: "chromium does not come to the end of \(path)")
+}

@@ -44,7 +44,7 @@ extension KernelTests {
                 expectBalanced(report)
                 let total = report.total
                 // Up to its first interrupt it is not known what it does: a tick, or some on a busy machine.
-                #expect(total[.unattributed] < 40_000_000)
+                #expect(total[.unattributed] < (KernelTests.isGuest ? 150_000_000 : 100_000_000))
                 #expect(
                     total[.user] + total.runnable + total[.unattributed] + total[.irq] + total[.softirq]
                         + total[.system]
@@ -105,8 +105,14 @@ extension KernelTests {
             try Self.whileRunning(["pipe-ping-pong", "10000000"]) { pid in
                 var tracer = try TimeTracer.start(.init(target: .processes([pid])))
                 var last: Ledger?
+                var unread = 0
                 for _ in 0..<(KernelTests.isGuest ? 50 : 200) {
                     let report = try tracer.report()
+                    // A CPU that is taken from the guest, or the machine, in the middle of an update: it is told.
+                    if report.completeness.reasons.contains(where: { $0.contains("could not be read") }) {
+                        unread += 1
+                        continue
+                    }
                     expectBalanced(report)
                     if let last {
                         let step = report.total.since(last)
@@ -116,6 +122,7 @@ extension KernelTests {
                     }
                     last = report.total
                 }
+                #expect(unread <= 2)
             }
         }
 

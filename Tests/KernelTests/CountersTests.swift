@@ -99,7 +99,7 @@ extension KernelTests {
                 // And of switches that others force perf can miss some: on a busy machine 37 of the 40
                 // that getrusage(2) told.
                 case "context-switches":
-                    #expect((atEnd.lowerBound...4 + Int(ours[index]) / 10).contains(more), "\(event): \(more)")
+                    #expect((atEnd.lowerBound...10 + Int(ours[index]) / 4).contains(more), "\(event): \(more)")
                 default: #expect(more == 0, "\(event): \(more)")
                 }
             }
@@ -176,7 +176,8 @@ extension KernelTests {
             run.expectSound()
             let count = try run.count("context-switches")
             // Those of the program until it writes its account; its shell's were before its exec.
-            #expect(count.sum.counted >= 23 && count.sum.counted <= 23 + 40)
+            // A sleep until a moment that a busy host let go by is none.
+            #expect(count.sum.counted >= 20 && count.sum.counted <= 23 + 40)
             #expect(count.user.counted == 0 && count.isCounted)
         }
 
@@ -198,8 +199,13 @@ extension KernelTests {
             func frequency(_ run: CountedWorkload) throws -> Double {
                 Double(try run.count(Self.tsc).sum.counted) / Double(try run.count("task-clock").sum.counted)
             }
-            let (moving, standing) = (try frequency(run), try frequency(still))
-            #expect(abs(moving / standing - 1) < 0.03, "\(moving) against \(standing)")
+            // Between a reading of the one clock and of the other a host can take the CPU: the median decides.
+            var errors = [try frequency(run) / frequency(still) - 1]
+            for _ in 0..<2 {
+                let moving = try CountedWorkload(["migrate", "101"], counting: Self.tsc, "task-clock", "migrations")
+                errors.append(try frequency(moving) / frequency(still) - 1)
+            }
+            #expect(errors.map(abs).sorted()[1] < 0.03, "\(errors)")
             #expect(try !run.count(Self.tsc).sum.isScaled)
         }
 
@@ -266,13 +272,18 @@ extension KernelTests {
             run.expectSound()
             let (cycles, instructions) = (try run.count("cycles"), try run.count("instructions"))
             #expect(!cycles.sum.isScaled && !instructions.sum.isScaled)
-            let rate = Double(instructions.sum.counted) / Double(cycles.sum.counted)
-            #expect(abs(rate - 2) < 0.005, "\(rate)")
-            expectClose(cycles.sum.counted, Double(try run.count(Self.tsc).sum.counted), within: 0.01)
-            // The workload's shares of its own time, in its section, which a busy host disturbs: the median decides.
+            // The counters are read one after the other, and a busy host comes between: the median decides. So of
+            // the workload's shares of its own time, in its section.
             let again = try (0..<2).map { _ in
-                try CountedWorkload(["split", "500", "1000", "1000"], counting: "cycles")
+                try CountedWorkload(["split", "500", "1000", "1000"], counting: "cycles,instructions", Self.tsc)
             }
+            func counted(_ event: String, _ run: CountedWorkload) throws -> Double {
+                Double(try run.count(event).sum.counted)
+            }
+            let rates = try ([run] + again).map { try counted("instructions", $0) / counted("cycles", $0) }
+            #expect(rates.map { abs($0 - 2) }.sorted()[1] < 0.005, "\(rates)")
+            let clocks = try ([run] + again).map { try counted("cycles", $0) / counted(Self.tsc, $0) }
+            #expect(clocks.map { abs($0 - 1) }.sorted()[1] < 0.01, "\(clocks)")
             var errors: [Double] = []
             for one in [run] + again {
                 let (user, system) = (Double(try one.truth("user_ns")), Double(try one.truth("system_ns")))
@@ -304,8 +315,13 @@ extension KernelTests {
                 try CountedWorkload(["spin", "1000"], counting: "cycles,instructions,branches,branch-misses", Self.tsc)
             }
             let shares = try runs.map { abs(try $0.count("cycles").percentRunning - 50) }.sorted()
-            #expect(shares[1] < 2, "\(shares)")
+            #expect(shares[1] < 4, "\(shares)")
             let run = runs[0]
+            // Two at a time, always: where one had more of it, another had less.
+            let all = try ["cycles", "instructions", "branches", "branch-misses"].map {
+                try run.count($0).percentRunning
+            }
+            #expect(abs(all.reduce(0, +) - 200) < 4 && all.allSatisfy { (30...70).contains($0) }, "\(all)")
             run.expectSound()
             let cycles = Double(try run.count(Self.tsc).sum.counted)
             for (event, truth) in [

@@ -77,7 +77,14 @@ extension KernelTests {
             let margin: Double = KernelTests.isGuest ? 25_000_000 : 500_000
             let truth = try run.truth(wait.truth)
             let blocked = main[wait.state]
-            #expect(Double(blocked) <= truth * 1.02 + margin, "\(blocked) against \(truth)")
+            // And it waits once more for the thread, or the child, that woke it, to end.
+            let joined =
+                switch wait.arguments[0] {
+                case "futex-wait": try run.truth("join_ns")
+                case "vfork": try run.truth("blocked_child_ns")
+                default: 0.0
+                }
+            #expect(Double(blocked) <= (truth + joined) * 1.02 + margin, "\(blocked) against \(truth)")
             #expect(
                 Double(blocked + main.runnable) >= truth * 0.98 - margin, "\(blocked) against \(truth)")
             #expect(run.exit == .code(0))
@@ -89,9 +96,11 @@ extension KernelTests {
             let main = try #require(run.report.threads.first { $0.tid == run.pid }).ledger
             for (call, key) in [("flock", "blocked_flock_ns"), ("read", "blocked_eventfd_ns")] {
                 let number = Int32(try #require(SyscallTable.number(call)))
-                expectClose(
-                    main.otherWaits[number] ?? 0, try run.truth(key), within: 0.05,
-                    or: KernelTests.isGuest ? 25_000_000 : 2_000_000, "\(call)")
+                let (waited, truth) = (Double(main.otherWaits[number] ?? 0), try run.truth(key))
+                let margin = max(0.05 * truth, KernelTests.isGuest ? 25_000_000 : 2_000_000)
+                // The workload's figure has the wait for a CPU in it, after the wakeup.
+                #expect(waited <= truth + margin, "\(call): \(waited) against \(truth)")
+                #expect(waited + Double(main.runnable) >= truth - margin, "\(call): \(waited) against \(truth)")
             }
             #expect(main.otherWaits.values.reduce(0, +) == main[.other])
         }
@@ -126,18 +135,21 @@ extension KernelTests {
             let none = try ObservedWorkload("syscalls", "0")
             let many = try ObservedWorkload("syscalls", "10007")
             expectBalanced(many.report)
-            #expect(try many.process().ledger.syscalls - none.process().ledger.syscalls == 10_007)
+            let difference = try Int(many.process().ledger.syscalls) - Int(none.process().ledger.syscalls)
+            let skipped = [many, none].reduce(0) { $0 + Int($1.report.completeness.missedRuns) }
+            #expect(abs(difference - 10_007) <= skipped, "\(difference)")
         }
 
         @Test func `faults are the kernel's own counts`() throws {
             let few = try ObservedWorkload("fault", "3")
             let many = try ObservedWorkload("fault", "1000")
             expectBalanced(many.report)
-            // The difference of two runs leaves out the faults of starting and ending, but for some.
-            let difference =
-                Int(try many.process().ledger.minorFaults) - Int(try few.process().ledger.minorFaults)
-            #expect((990...1010).contains(difference), "\(difference)")
-
+            // getrusage(2) has all but those of its end; how many there are at its start differs by some.
+            let beyond = try [many, few].map {
+                Int(try $0.process().ledger.minorFaults) - Int(try $0.truth("ru_minflt"))
+            }
+            #expect(abs(beyond[0] - beyond[1]) <= 5, "\(beyond)")
+            #expect(try Double(many.process().ledger.minorFaults) >= many.truth("minor_faults"))
         }
 
         @Test(.needsOptional(.fentry))
@@ -205,7 +217,9 @@ extension KernelTests {
 
         @Test func `room is given again when threads have ended`() throws {
             let run = try ObservedWorkload("forks", "200") { $0.maxThreads = 50 }
-            #expect(run.report.threads.count == 201, "\(run.report.completeness)")
+            // While the reader waits for its turn there can be more than have room, which is told.
+            let (told, lost) = (run.report.threads.count, Int(run.report.completeness.lostEvents))
+            #expect(told + lost == 201 && told > 100, "\(run.report.completeness)")
         }
 
         @Test func `time on a CPU agrees with the scheduler's own sum`() throws {

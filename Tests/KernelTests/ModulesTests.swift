@@ -94,13 +94,20 @@ extension KernelTests {
 
         @Test(.enabled(if: hasTestModules, "this guest has no test modules"))
         func `init time is that of the module's own clock`() throws {
-            let load = try #require(
-                try Self.loads { _ = try Self.run("module-load", Self.file("apus_slow")) }.first)
-            let truth = try #require(
-                Procfs.text("/sys/module/apus_slow/parameters/init_ns").flatMap { UInt64($0) })
-            let initialize = try #require(load.phases.initialize)
-            #expect(truth >= 50_000_000)
-            #expect(initialize >= truth && initialize - truth < 1_000_000, "\(initialize) against \(truth)")
+            // An emulated CPU can be away for a while about the call: the least of three decides.
+            var beyond: [UInt64] = []
+            for turn in 0..<3 {
+                let load = try #require(
+                    try Self.loads { _ = try Self.run("module-load", Self.file("apus_slow")) }.first)
+                let truth = try #require(
+                    Procfs.text("/sys/module/apus_slow/parameters/init_ns").flatMap { UInt64($0) })
+                let initialize = try #require(load.phases.initialize)
+                #expect(truth >= 50_000_000)
+                try #require(initialize >= truth, "\(initialize) against \(truth)")
+                beyond.append(initialize - truth)
+                if turn < 2 { _ = try Self.run("module-unload", "apus_slow") }
+            }
+            #expect(try #require(beyond.min()) < 1_000_000, "\(beyond)")
             let unload = try #require(try Self.unloads { _ = try Self.run("module-unload", "apus_slow") }.first)
             #expect(unload.outcome == .unloaded && unload.errno == 0 && unload.name == "apus_slow")
             let exit = try #require(unload.exit)
@@ -112,11 +119,16 @@ extension KernelTests {
 
         @Test(.enabled(if: hasTestModules, "this guest has no test modules"))
         func `the exit function's time has no wait for the module's lock in it`() throws {
-            _ = try Self.run("module-load", Self.file("apus_plain"))
-            let unload = try #require(try Self.unloads { _ = try Self.run("module-unload", "apus_plain") }.first)
-            let exit = try #require(unload.exit)
-            // It does nothing.
-            #expect(exit < 5_000_000 && exit < unload.total ?? 0, "\(exit)")
+            var exits: [UInt64] = []
+            for _ in 0..<3 {
+                _ = try Self.run("module-load", Self.file("apus_plain"))
+                let unload = try #require(try Self.unloads { _ = try Self.run("module-unload", "apus_plain") }.first)
+                let exit = try #require(unload.exit)
+                #expect(exit < unload.total ?? 0, "\(exit)")
+                exits.append(exit)
+            }
+            // It does nothing; an emulated CPU can be away meanwhile.
+            #expect(try #require(exits.min()) < 5_000_000, "\(exits)")
         }
 
         @Test(.enabled(if: hasTestModules, "this guest has no test modules"))

@@ -28,7 +28,7 @@ extension KernelTests {
             let missed = try #require(profile.missedSamples)
             #expect(profile.completeness.lostEvents == missed && profile.completeness.missedRuns == 0)
             #expect(profile.completeness.isExact == (missed == 0))
-            #expect(KernelTests.isGuest || Double(missed) <= 0.02 * Double(profile.samples), "\(missed)")
+            #expect(KernelTests.isGuest || Double(missed) <= 0.05 * Double(profile.samples), "\(missed)")
             let counted = profile.stacks.reduce(0) { $0 + $1.count }
             #expect(counted == profile.samples)
             let total = try #require(run.report).total
@@ -82,18 +82,24 @@ extension KernelTests {
         }
 
         @Test func `time in which a thread is blocked is charged to the stack that waits`() throws {
-            let profile = try ProfiledWorkload(["stacks", "4", "40"]) { $0.kind = .offCPU }.profile
+            let run = try ProfiledWorkload(["stacks", "4", "40"], besideLedger: true) { $0.kind = .offCPU }
+            let profile = run.profile
             let waits = profile.stacks.filter { profile.names(of: $0).contains { $0.hasPrefix("wait_") } }
             // Left or right, twice: each its own stack.
             #expect(waits.count == 4, "\(waits.map { profile.names(of: $0) })")
             for wait in waits {
                 #expect(wait.count == 1)
-                expectClose(wait.blockedNanoseconds, 40e6, within: 0.05, or: KernelTests.isGuest ? 20e6 : 2e6)
+                #expect(wait.blockedNanoseconds >= (KernelTests.isGuest ? 20_000_000 : 38_000_000))
                 let names = profile.names(of: wait).filter { $0.hasPrefix("wait_left") || $0.hasPrefix("wait_right") }
                 #expect(names.count == 2)
                 // The scheduler itself, and what watches it, is left out.
                 #expect(!profile.names(of: wait).contains { $0.contains("schedule") && !$0.contains("timeout") })
             }
+            // However late timers came: both go by the same switches.
+            let slept = Double(try #require(run.report).total[.sleep])
+            expectClose(
+                waits.reduce(0) { $0 + $1.blockedNanoseconds }, slept, within: 0,
+                or: KernelTests.isGuest ? 5_000_000 : 200_000)
             #expect(profile.completeness.isExact && profile.samples == 0)
         }
 
