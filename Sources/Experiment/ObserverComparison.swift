@@ -3,10 +3,14 @@ public import Statistics
 
 /// What an experiment shows.
 public struct ObserverComparison: Sendable {
+    /// What it was made of.
     public let data: ExperimentData
     /// By setting, then observer, in the design's order.
     public let cells: [Cell]
+    /// The cost of one event, fitted and tried.
     public let model: CostModel
+    /// How the logarithms of slowdowns vary with workload, threads and observer, as far as they have several
+    /// levels; nil where none has, or runs are missing.
     public let effects: FactorialDesign?
     /// How confident each verdict is, so that all are together 95 %.
     public let simultaneousConfidence: Double
@@ -61,10 +65,12 @@ public struct ObserverComparison: Sendable {
         let observer: String
     }
 
+    /// One observer, by its name, in one setting; nil: the design does not have it.
     public func cell(_ setting: Design.Setting, _ observer: String) -> Cell? {
         cells.first { $0.setting == setting && $0.observer.name == observer }
     }
 
+    /// All observers in one setting, in the design's order.
     public func cells(in setting: Design.Setting) -> [Cell] { cells.filter { $0.setting == setting } }
 
     /// An observer's slowdown over all settings in which it and the program by itself have runs: the
@@ -100,7 +106,7 @@ public struct ObserverComparison: Sendable {
     }
 
     /// How the logarithms of slowdowns vary with the factors that have several levels; nil where the
-    /// design is not complete, as after failures, or has only one observer.
+    /// design is not complete, as after failures, or no factor has.
     private static func effects(_ design: Design, _ groups: [Place: [ExperimentRun]]) -> FactorialDesign? {
         let observers = design.observers.filter { $0.mechanism != .none }
         func sections(_ setting: Design.Setting, _ observer: String) -> [Int: Double] {
