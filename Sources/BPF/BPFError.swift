@@ -23,6 +23,7 @@ public struct BPFError: Error, Sendable, CustomStringConvertible {
         case failed
     }
 
+    /// What kind of failure it is.
     public let code: Code
     /// What was tried, as a verb phrase: `load`, `attach`.
     public let operation: String

@@ -83,6 +83,7 @@ extension Feature {
         }
     }
 
+    /// Whether ``trial()`` finds it; takes as long.
     public var isAvailable: Bool { trial() == nil }
 
     /// Whether the kernel has a tracepoint that `tp_btf/NAME` can attach to.

@@ -75,11 +75,11 @@ final class KernelTypes: Sendable {
         return isFound
     }
 
+    // Inlined: there are a hundred thousand.
     /// Walks over all types, in the order of their numbers, the first of which is 1. `visit` gets each
     /// and where it stands, and says whether to go on.
     ///
     /// - Returns: false: it came to a kind that is not known, and what follows cannot be found.
-    // Inlined: there are a hundred thousand.
     @discardableResult @inline(__always)
     func walk(_ visit: (btf_type, Int) -> Bool) -> Bool {
         var position = types.lowerBound

@@ -84,6 +84,7 @@ extension Object {
 public struct Links: ~Copyable {
     private var pointers: [OpaquePointer] = []
 
+    /// None is attached yet.
     public init() {}
 
     deinit { pointers.forEach { _ = bpf_link__destroy($0) } }

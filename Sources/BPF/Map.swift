@@ -7,9 +7,11 @@ import Glibc
 /// Keys and values are given as the C types of the tracer's header; their sizes are checked against
 /// the kernel's at every call.
 public struct Map: ~Copyable {
+    /// As the object's source has it.
     public let name: String
     /// The most entries that it holds; for a ring buffer, its size in bytes.
     public let capacity: Int
+    /// The size of a key in bytes; 0 for a queue, a stack and a ring buffer.
     public let keySize: Int
     /// The size of one value in bytes; in a per-CPU map there are as many as possible CPUs.
     public let valueSize: Int

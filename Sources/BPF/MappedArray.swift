@@ -11,6 +11,7 @@ public struct MappedArray<Value: BitwiseCopyable>: ~Copyable {
     private let base: UnsafeMutableRawPointer
     private let length: Int
     private let stride: Int
+    /// How many values there are: the map's capacity.
     public let count: Int
 
     /// - Throws: ``BPFError`` where the map is not mappable, or `Value` has another size.

@@ -9,6 +9,7 @@ import Glibc
 public struct Object: ~Copyable {
     // Valid from load() to deinit, and handed to nobody but libbpf.
     private let pointer: OpaquePointer
+    /// As ``OpenObject`` had it.
     public let name: String
     private let variables: [String: Variable]
     /// The kernel's memory of the sections of global variables, mapped until deinit.
@@ -127,6 +128,10 @@ public struct Object: ~Copyable {
 
     /// The documented escape hatch: libbpf's own `struct bpf_object *`, for what this library does
     /// not wrap. It is valid during the call alone and must not be closed.
+    ///
+    /// Programs in the sections `tp_btf/`, `fentry/`, `fexit/` and `iter/` have handlers of this library's,
+    /// which are registered with libbpf for the whole process: `bpf_program__attach()` does not attach them,
+    /// ``attach(_:)`` does.
     public func withUnsafeObject<R>(_ body: (OpaquePointer) throws -> R) rethrows -> R {
         try body(pointer)
     }

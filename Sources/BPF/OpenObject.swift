@@ -8,6 +8,7 @@ import Glibc
 public struct OpenObject: ~Copyable {
     /// Owned until ``load()`` hands it on; nil only after that.
     private var pointer: OpaquePointer?
+    /// For errors: as it was given, or the path of the file.
     public let name: String
     /// Where each global variable lies; read from the object's own BTF.
     private let variables: [String: Variable]

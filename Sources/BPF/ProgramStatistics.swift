@@ -4,9 +4,11 @@ import Glibc
 
 /// What the kernel knows of a loaded program's runs (`struct bpf_prog_info`).
 public struct ProgramStatistics: Sendable {
+    /// Its name in the object.
     public let program: String
-    /// Runs and their time in nanoseconds, while a ``StatisticsSwitch`` was on.
+    /// Runs while a ``StatisticsSwitch`` was on.
     public let runCount: UInt64
+    /// The time of these runs, in nanoseconds.
     public let runNanoseconds: UInt64
     /// Runs that the kernel skipped because the program was running on that CPU already. Counted
     /// always; since 5.12.

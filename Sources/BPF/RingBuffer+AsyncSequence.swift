@@ -6,8 +6,8 @@ extension RingBuffer {
     /// The records as an asynchronous sequence of owned values, for programs built on tasks.
     ///
     /// A thread of its own waits on the ring and copies what arrives. It ends, and gives the ring
-    /// back, once nothing holds the sequence or an iterator of it any more. Values that the consumer has not taken yet wait in
-    /// memory: this trades the ring's bound for convenience, where ``drain(_:)`` keeps it.
+    /// back, once nothing holds the sequence or an iterator of it any more. Values that the consumer has not
+    /// taken yet wait in memory: this trades the ring's bound for convenience, where ``drain(_:)`` keeps it.
     ///
     /// - Parameter decode: makes a value of a record's bytes, which are valid during the call alone.
     public consuming func records<T: Sendable>(

@@ -67,10 +67,12 @@ public struct RingBuffer: ~Copyable {
         if wakeups >= 0 { close(wakeups) }
     }
 
+    // Inlinable: a call for each record, rather than one through each module that hands it on.
     /// Hands each record that is there to `body`, in order, and gives how many there were.
     ///
     /// It returns when it has caught up with the programs; it does not wait.
-    // Inlinable: a call for each record, rather than one through each module that hands it on.
+    ///
+    /// - Throws: what `body` throws; the record that it was given then counts as read.
     @inlinable @inline(__always) @discardableResult
     public func drain<E: Error>(_ body: (RawSpan) throws(E) -> Void) throws(E) -> Int {
         acknowledgeWakeup()

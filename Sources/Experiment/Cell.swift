@@ -3,39 +3,51 @@ public import Statistics
 
 /// One observer in one setting: what its runs say together.
 public struct Cell: Sendable {
+    /// Where it was measured.
     public let setting: Design.Setting
+    /// By which means; with the mechanism `none` it is the program by itself.
     public let observer: Observer
-    /// Runs that went well, and what the others failed of.
+    /// Measured runs that went well.
     public let runs: Int
+    /// What the others failed of, starts and pilots included.
     public let failures: [String]
     /// Runs that others disturbed. They are in the medians, and not among the K best.
     public let disturbed: Int
     /// The section, in nanoseconds; nil: no run went well.
     public let section: Sample?
+    /// The fastest sections, in nanoseconds, of runs that nothing disturbed; nil: the design's K or E is not positive.
     public let best: KBest?
-    /// Medians over medians, with a 95 % interval; nil for the program by itself, or where one of the two
-    /// has no runs.
+    /// Median section over that of the program by itself, with a 95 % interval; nil for the program by
+    /// itself, or where one of the two has no runs.
     public let slowdown: Ratio?
     /// The same with an interval so wide that with ``ObserverComparison/jointConfidence`` every one of the
     /// whole experiment covers the truth: the verdicts stand on it.
     public let simultaneous: Ratio?
-    /// The fastest over the fastest.
+    /// The fastest of ``best`` over the program's own; nil where one of the two has none.
     public let slowdownByBest: Double?
+    /// Whether it slows the program down, as far as the runs show.
     public let verdict: Verdict
+    /// Whether it saw what there was to see.
     public let information: Information
+    /// What watching took, and where.
     public let costs: Costs
 
     /// Of fewer runs no interval covers what it claims: see `Bootstrap`.
     public static let leastRuns = 5
 
+    /// What ``Cell/simultaneous`` shows, and the fastest runs do not contradict.
     public enum Verdict: String, Sendable {
         /// The program by itself.
         case reference
+        /// The interval lies above 1.
         case slower
+        /// The interval lies below 1.
         case faster
+        /// 1 lies within the interval, or the fastest runs say the opposite of the medians.
         case noDifference = "no difference shown"
         /// Fewer than ``leastRuns``.
         case tooFew = "too few runs"
+        /// No run went well, of it or of the program by itself.
         case failed
         /// It was interrupted before it came to it, or before it came to the program by itself.
         case noRuns = "no runs"
@@ -43,8 +55,11 @@ public struct Cell: Sendable {
 
     /// What was to be seen, and what was.
     public struct Information: Sendable, Equatable {
+        /// Whether it saw all events that the workload is about.
         public enum Status: String, Sendable {
+            /// No run reported fewer than there were.
             case complete
+            /// A run reported fewer than there were, or says that it lost some.
             case lossy
             /// See ``Gap``.
             case unknown
@@ -54,17 +69,24 @@ public struct Cell: Sendable {
 
         /// Why it is not known whether it saw all.
         public enum Gap: String, Sendable {
+            /// Not every report has a number of events.
             case silent = "it does not say what it saw"
+            /// The workload does not count its calls itself, or not in every run.
             case uncounted = "nobody counted what there was to see (ebpf-count does)"
+            /// Runs under `ebpf-count` saw numbers of calls that are 2 % apart or more.
             case varying = "the program's calls differ from run to run"
+            /// No run of this observer went well.
             case noRuns = "there are no runs"
         }
 
+        /// As far as its own reports and the workload's counts tell.
         public let status: Status
         /// Only where the status is unknown.
         public let gap: Gap?
-        /// Medians, of what the workload made and the observer reported within a run; nil: not known.
+        /// What there was to see in a run, the median; of a user's program, the least that `ebpf-count`
+        /// counted. nil: not known.
         public let expected: UInt64?
+        /// What the observer reported of it, the median; nil: not known.
         public let seen: UInt64?
         /// The most that it said it lost in a run.
         public let lost: UInt64?
@@ -72,14 +94,16 @@ public struct Cell: Sendable {
 
     /// Medians for a run, in nanoseconds. nil: not measured.
     public struct Costs: Sendable, Equatable {
-        /// From start to end of the command, less the section, in a run without events.
+        /// From start to end of the command, less the section: in runs without events, or, of a user's program,
+        /// which has none, in the measured ones.
         public var start: Double?
+        /// CPU time of the workload in the section.
         public var workloadCPU: Double?
         /// By how much that is longer than without an observer.
         public var addedCPU: Excess?
         /// Likewise the time of its threads in the section in which they had no CPU.
         public var addedWaiting: Excess?
-        /// Beyond that of runs without events.
+        /// Beyond that of runs without events; of a user's program all of it.
         public var observerCPU: Excess?
         /// Of the kernel on the observer's behalf: the observer's own system time, beyond that of runs
         /// without events, and what the workload's CPU time is longer than without an observer, which
@@ -88,14 +112,18 @@ public struct Cell: Sendable {
         /// Of BPF programs, by a run in which the kernel timed each run of theirs, beyond such a run without
         /// events.
         public var programs: Double?
+        /// A number: how often a thread of the workload gave up its CPU in the section.
         public var voluntarySwitches: Double?
+        /// A number: how often one was taken off its CPU there.
         public var involuntarySwitches: Double?
         /// What the section takes longer than without an observer.
         public var added: Double?
-        /// Units of the workload, all threads together.
+        /// How many units the workload made, all threads together.
         public var units: Double?
+        /// ``units`` over the setting's threads.
         public var unitsPerThread: Double?
 
+        /// Nothing measured.
         public init() {}
 
         /// Nanoseconds for one unit of a thread.
@@ -105,6 +133,7 @@ public struct Cell: Sendable {
         }
     }
 
+    /// That of the setting; for a name that is not built in, ``Workload/program``.
     public var workload: Workload { Workload.named(setting.workload) ?? .program }
 
     /// Units a second, at the median.

@@ -4,10 +4,15 @@ public import Statistics
 /// What differs between two experiments, as of two machines or two versions: for each observer and
 /// setting that both have, how its slowdown changed.
 public struct Change: Sendable {
+    /// One observer in one setting that both have.
     public struct Row: Sendable {
+        /// The same in both: the workload's name and the number of threads.
         public let setting: Design.Setting
+        /// Its name.
         public let observer: String
+        /// The slowdown in the first.
         public let before: Ratio
+        /// The slowdown in the second.
         public let after: Ratio
         /// After over before.
         public let ratio: Double
@@ -15,15 +20,20 @@ public struct Change: Sendable {
         public let isShown: Bool
         /// Both slowdowns have one.
         public var hasIntervals: Bool { before.interval != nil && after.interval != nil }
-        /// Added nanoseconds for a unit.
+        /// Nanoseconds added for a unit in the first; nil: not known.
         public let addedBefore: Double?
+        /// Nanoseconds added for a unit in the second; nil: not known.
         public let addedAfter: Double?
     }
 
+    /// Where the first was made.
     public let before: ExperimentData.Machine
+    /// Where the second was made.
     public let after: ExperimentData.Machine
+    /// In the order of the first.
     public let rows: [Row]
 
+    /// Compares two experiments; the program by itself has no row.
     public init(from before: ObserverComparison, to after: ObserverComparison) {
         self.before = before.data.machine
         self.after = after.data.machine

@@ -9,29 +9,38 @@ public import Statistics
 public struct CostModel: Sendable {
     /// Of one observer.
     public struct Fit: Sendable, Equatable {
+        /// Its name.
         public let observer: String
         /// Nanoseconds for a system call: the mean over the settings that it is fitted to, which is least
         /// squares on the cost of a call.
         public let cost: Double
         /// The least and the most of them; nil where there is only one.
         public let range: ClosedRange<Double>?
+        /// To how many settings it is fitted.
         public let settings: Int
     }
 
+    /// The slowdown of one observer in a setting that the cost was not fitted to.
     public struct Prediction: Sendable {
+        /// One of a workload with the role ``Workload/Role/macro``.
         public let setting: Design.Setting
+        /// Its name.
         public let observer: String
         /// System calls a second of each thread, by the program by itself.
         public let rate: Double
+        /// The slowdown by ``Fit/cost``; 0.01 at least.
         public let predicted: Double
-        /// With the least and the most cost of a call.
+        /// The slowdown with the least and the most cost of a call; nil where there is only one.
         public let range: ClosedRange<Double>?
+        /// The slowdown of the medians there.
         public let measured: Ratio
         /// Measured over predicted.
         public var residual: Double { measured.value / predicted }
     }
 
+    /// One for each observer that has runs of a workload with the role ``Workload/Role/micro``.
     public let fits: [Fit]
+    /// In the order of the comparison's cells.
     public let predictions: [Prediction]
 
     init(_ cells: [Cell], of design: Design) {

@@ -3,23 +3,27 @@
 /// What an experiment varies and how often: a full factorial design over workloads, observers and
 /// numbers of threads.
 public struct Design: Sendable, Codable, Equatable {
+    /// Names, as ``Workload/named(_:)`` takes them; `program` where there is one.
     public var workloads: [String]
-    /// A program of the user's, in place of the built-in workloads.
+    /// Words of a program of the user's, in place of the built-in workloads; empty: there is none.
     public var program: [String]
+    /// The program by itself, to compare with, among them.
     public var observers: [Observer]
+    /// Numbers of threads; each workload runs with each.
     public var threads: [Int]
     /// Of each combination.
     public var runs: Int
-    /// K of K-best.
+    /// K of K-best: see `KBest`.
     public var best: Int
-    /// How far the K fastest may lie apart to agree.
+    /// E of K-best: how far the K fastest may lie apart to agree, relative to the fastest.
     public var within: Double
     /// The same seed gives the same order, and the same sizes of the environment.
     public var seed: UInt64
     /// How long a run without an observer is to take, at most; seconds.
     public var target: Double
-    /// What it is with `--quick`, and without.
+    /// ``target`` with `--quick`, seconds.
     public static let quickTarget = 0.02
+    /// ``target`` without `--quick`, seconds.
     public static let standardTarget = 0.06
     /// How long all of it is to take, at most; seconds. What starting takes, and of a program a block of runs,
     /// can go beyond it.
@@ -31,12 +35,17 @@ public struct Design: Sendable, Codable, Equatable {
     /// How many events each thread makes, by workload and threads: set by pilot runs.
     public var counts: [Count] = []
 
+    /// How many events a setting has.
     public struct Count: Sendable, Codable, Equatable {
+        /// Its name.
         public let workload: String
+        /// How many there are.
         public let threads: Int
+        /// Events of each thread.
         public let count: UInt64
     }
 
+    /// A design whose ``counts`` are not known yet.
     public init(
         workloads: [String], program: [String], observers: [Observer], threads: [Int], runs: Int, best: Int,
         within: Double, seed: UInt64, target: Double, budget: Double, limit: Double, cpus: [Int32]
@@ -57,15 +66,19 @@ public struct Design: Sendable, Codable, Equatable {
 
     /// A workload with a number of threads: what observers are compared on.
     public struct Setting: Sendable, Hashable {
+        /// Its name.
         public let workload: String
+        /// How many there are.
         public let threads: Int
 
+        /// - Parameter workload: its name.
         public init(workload: String, threads: Int) {
             self.workload = workload
             self.threads = threads
         }
     }
 
+    /// Each workload with each number of threads, in this order.
     public var settings: [Setting] {
         workloads.flatMap { workload in threads.map { Setting(workload: workload, threads: $0) } }
     }
@@ -89,9 +102,11 @@ public struct Design: Sendable, Codable, Equatable {
         !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f..<0xa0).contains($0.value) }
     }
 
+    /// Events of each thread; nil before the pilots.
     public func count(for setting: Setting) -> UInt64? {
         counts.first { $0.workload == setting.workload && $0.threads == setting.threads }?.count
     }
 
+    /// The built-in workload of that name; of any other, ``Workload/program``.
     public func workload(_ name: String) -> Workload { Workload.named(name) ?? .program }
 }

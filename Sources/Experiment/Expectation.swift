@@ -6,22 +6,34 @@ public import Statistics
 /// `A/B > N`, or `A / B > N`, says that the workload takes more than N times as long under A as under B; without B,
 /// than by itself. Without `on`, of the geometric mean over all workloads.
 public struct Expectation: Sendable, Equatable {
+    /// As it was written.
     public let text: String
+    /// The name of observer A.
     public let numerator: String
+    /// The name of observer B; `none` where only one is written.
     public let denominator: String
+    /// `>` is expected, and not `<`.
     public let isGreater: Bool
+    /// N, above 0.
     public let bound: Double
+    /// Its name; nil: all of the design.
     public let workload: String?
 
+    /// What the interval of the ratio says.
     public enum Verdict: String, Sendable {
+        /// The whole interval lies on the side of the bound that was expected; on the other side.
         case supported, refuted
         /// The bound lies within the interval, or there is none.
         case undecided
     }
 
+    /// An expectation, held against an experiment.
     public struct Finding: Sendable {
+        /// What was expected.
         public let expectation: Expectation
+        /// Of medians, over all settings in question; nil where one of them has no runs of both.
         public let ratio: Ratio?
+        /// What the ratio says of it.
         public let verdict: Verdict
         /// Why there is no interval to decide by; nil: there is one.
         public var gap: String? {
@@ -72,6 +84,7 @@ public struct Expectation: Sendable, Equatable {
         return observers + [workload].compactMap { $0 }.filter { !design.workloads.contains($0) }
     }
 
+    /// Holds it against an experiment, in all settings of its workload; undecided where runs are missing.
     public func judge(_ comparison: ObserverComparison) -> Finding {
         let settings = comparison.data.design.settings.filter { workload == nil || $0.workload == workload }
         let pairs = settings.map {

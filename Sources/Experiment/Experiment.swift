@@ -9,6 +9,7 @@ import Tracers
 /// let data = try experiment.run { print($0.done, $0.total) }
 /// ```
 public final class Experiment {
+    /// What there is so far; it is all there once ``run(_:)`` has returned.
     public private(set) var data: ExperimentData
     private let runner: Runner
     private let signals: Signals
@@ -22,10 +23,13 @@ public final class Experiment {
 
     /// How far it has come.
     public struct Progress: Sendable {
+        /// Of ``total``: measured runs, or before them pairs of a setting and an observer that were tried.
         public let done: Int
+        /// How many there are to be.
         public let total: Int
         /// Seconds; nil while that cannot be told.
         public let left: Double?
+        /// What begins now: `getppid under ptrace`.
         public let step: String
         /// The measured runs are about to begin: from here on the time is known.
         public let isPlanned: Bool

@@ -4,34 +4,47 @@ import Linux
 
 /// An experiment as it was: its design, the machine, and every run. All else follows from it.
 public struct ExperimentData: Sendable, Codable, Equatable {
+    /// Where it was made.
     public var machine: Machine
+    /// With the counts that the pilots led to.
     public var design: Design
+    /// All that were made, in this order, starts and pilots included.
     public var runs: [ExperimentRun]
     /// Why it ended before its time; nil: it did not.
     public var interruption: String?
     /// Of making the runs and waiting for them; nil: it was stored by an Apus that did not say.
     public var observer: Cost?
 
+    /// What the process that made the runs used itself.
     public struct Cost: Sendable, Codable, Equatable {
+        /// User and system time, nanoseconds.
         public let cpuNs: UInt64
+        /// The most memory that it had resident.
         public let maxRssBytes: UInt64
     }
 
     /// Measured runs that were made, those that failed included.
     public var measuredRuns: Int { runs.count { $0.phase == .measured } }
 
+    /// A machine, and the Apus that ran on it.
     public struct Machine: Sendable, Codable, Equatable {
+        /// Its name, `nodename` of uname(2).
         public let host: String
+        /// The kernel's release: `6.18.1`.
         public let kernel: String
+        /// `machine` of uname(2): `x86_64`.
         public let architecture: String
+        /// `model name` of /proc/cpuinfo; `unknown` where that has none.
         public let cpu: String
         /// CPUs that this process might use.
         public let cpus: Int
+        /// When the experiment began: RFC 3339, in UTC.
         public let time: String
         /// Of Apus.
         public let version: String
     }
 
+    /// An experiment of which no run has been made.
     public init(machine: Machine, design: Design) {
         self.machine = machine
         self.design = design
@@ -71,6 +84,7 @@ public struct ExperimentData: Sendable, Codable, Equatable {
         observer = document.observer
     }
 
+    /// The `schema` of documents that can be read.
     public static let schema = "apus.compare/1"
 }
 

@@ -3,18 +3,25 @@
 /// One run of a workload under an observer: what was measured, nothing derived. What was not measured
 /// is nil. Times are in nanoseconds.
 public struct ExperimentRun: Sendable, Codable, Equatable {
+    /// What a run is for.
     public enum Phase: String, Sendable, Codable {
         /// Without an event: how long the observer takes to start and end, and what it sees then.
         case start
         /// A few events, to choose how many there are to be.
         case pilot
+        /// As many events as the design has for the setting: the section counts.
         case measured
     }
 
+    /// What it was made for.
     public var phase: Phase
+    /// Its name; `program`: the user's.
     public var workload: String
+    /// Its name.
     public var observer: String
+    /// How many the workload had.
     public var threads: Int
+    /// From 0, of starts and of measured runs of one observer in one setting; of pilots 0.
     public var repetition: Int
     /// Events of each thread.
     public var count: UInt64
@@ -29,36 +36,49 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
     public var cpuNs: UInt64?
     /// Of it, in the kernel.
     public var systemNs: UInt64?
+    /// The most memory that one process of the command had resident.
     public var maxRssBytes: UInt64?
 
-    /// By the workload's own clock and counts, between its first event and its last.
+    /// Between the workload's first event and its last, by its own clock.
     public var sectionNs: UInt64?
+    /// Those of all threads; of a user's program 1.
     public var events: UInt64?
-    /// System calls that it made, by its own count.
+    /// System calls that the workload made, by its own count; nil of a user's program.
     public var calls: UInt64?
+    /// CPU time of the workload and of children that it waited for, around the section.
     public var workloadCpuNs: UInt64?
+    /// How often a thread of the workload gave up its CPU, around the section.
     public var voluntarySwitches: UInt64?
+    /// How often a thread of the workload was taken off its CPU, around the section.
     public var involuntarySwitches: UInt64?
+    /// Page faults of the workload that read nothing from a disk (`ru_minflt`), around the section.
     public var faults: UInt64?
     /// For how long its main thread was runnable and did not run.
     public var delayNs: UInt64?
+    /// The CPU that its main thread was on before the section.
     public var firstCpu: Int?
+    /// The CPU that its main thread was on after the section.
     public var lastCpu: Int?
     /// CPU time of the workload from its birth, start-up included: the rest is the observer's.
     public var lifeCpuNs: UInt64?
     /// Of it, in the kernel.
     public var lifeSystemNs: UInt64?
 
-    /// By the observer's report.
+    /// System calls, by the observer's report.
     public var seenCalls: UInt64?
+    /// Page faults that read nothing from a disk, by the observer's report.
     public var seenFaults: UInt64?
+    /// Events that the observer says it lost.
     public var lostEvents: UInt64?
+    /// Run time of the observer's BPF programs, by its report, where the kernel timed them.
     public var programNs: UInt64?
 
-    /// CPU time that others used meanwhile, and that the hypervisor took, on all CPUs.
+    /// CPU time that others used meanwhile, on all CPUs; known to 10 ms.
     public var othersCpuNs: UInt64?
+    /// CPU time that the hypervisor took meanwhile, on all CPUs; known to 10 ms.
     public var stolenNs: UInt64?
 
+    /// A run that is to be made: nothing is measured yet.
     public init(
         phase: Phase, workload: String, observer: String, threads: Int, repetition: Int, count: UInt64,
         paddingBytes: Int
@@ -72,6 +92,7 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
         self.paddingBytes = paddingBytes
     }
 
+    /// What it is compared within.
     public var setting: Design.Setting { .init(workload: workload, threads: threads) }
 
     /// Whether a run can have been so, and sums and differences of its figures go well.
@@ -104,8 +125,8 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
 
     /// What disturbed it from outside; nil: nothing that could be seen.
     ///
-    /// Others' CPU time is known to 10 ms, so short runs cannot be called disturbed by it for less
-    /// than 20.
+    /// The hypervisor, where it took more than 2 % of the run's time, and more than 15 ms; others, where
+    /// they used more than 10 % of it, and more than 25 ms. Both times are known to 10 ms.
     public var disturbance: String? {
         guard let wallNs else { return nil }
         let wall = Double(wallNs)

@@ -3,6 +3,7 @@ import Glibc
 import Linux
 
 extension Observer {
+    /// The program by itself: what all others are compared with.
     public static let none = Observer("none", "{}", .none, .none, "the program by itself")
 
     /// The one that counts calls, and does nothing else.
@@ -58,8 +59,9 @@ extension Observer {
         bpftrace("bpftrace", script: ["-e", callCounter], sees: [.calls], "a count of calls, by a script"),
     ]
 
-    /// What is compared when nothing is asked for.
+    /// Names of those that are compared when nothing is asked for.
     public static let standard = ["none", "ebpf-count", "ebpf-time", "ebpf-summary", "ebpf-stream", "ptrace"]
+    /// Names of those that are compared with `--quick`, when nothing is asked for.
     public static let quick = ["none", "ebpf-count", "ebpf-time", "ebpf-stream", "ptrace"]
 
     /// Names that stand for several.
@@ -129,7 +131,9 @@ extension Observer {
 
 /// What cannot be made an experiment of, in a line.
 public struct DesignError: Error, Sendable, CustomStringConvertible {
+    /// The whole message.
     public let description: String
+    /// - Parameter description: a line, without `apus:` and without an end.
     public init(_ description: String) { self.description = description }
 }
 

@@ -16,17 +16,21 @@ public struct Observer: Sendable, Equatable, Codable {
         case other
     }
 
+    /// By which it is asked for and shown.
     public let name: String
     /// Words. `{}` stands for the program and its arguments, `{command}` for the same as one word,
     /// `{report}` for a file for what it reports, `{apus}` for Apus itself.
     public let command: [String]
+    /// How it observes.
     public let mechanism: Mechanism
     /// What it is to see of a program.
     public let sees: Set<Sight>
+    /// What it does, in a few words.
     public let summary: String
     /// How to read its report; not part of a stored experiment.
     var reader = ReportReader.none
 
+    /// What an observer's report can have a number of.
     public enum Sight: String, Sendable, Codable { case calls, faults }
 
     enum CodingKeys: String, CodingKey { case name, command, mechanism, sees, summary }
@@ -58,9 +62,13 @@ public struct Observer: Sendable, Equatable, Codable {
         return first == "{apus}" ? .apus(command.count > 1 ? command[1] : "") : .program(first)
     }
 
+    /// Where an observer's command comes from.
     public enum Tool: Sendable, Equatable {
+        /// None is needed: the program runs by itself.
         case none
+        /// A command of Apus, by its name: `syscalls`.
         case apus(String)
+        /// A program, by its name or path.
         case program(String)
     }
 

@@ -4,10 +4,14 @@ public import Statistics
 
 /// What an experiment shows.
 public struct ObserverComparison: Sendable {
+    /// What it was made of.
     public let data: ExperimentData
     /// By setting, then observer, in the design's order.
     public let cells: [Cell]
+    /// The cost of one event, fitted and tried.
     public let model: CostModel
+    /// How the logarithms of slowdowns vary with workload, threads and observer, as far as they have several
+    /// levels; nil where none has, or runs are missing.
     public let effects: FactorialDesign?
     /// How confident each verdict is, so that all are together ``jointConfidence``.
     public let simultaneousConfidence: Double
@@ -66,10 +70,12 @@ public struct ObserverComparison: Sendable {
         let observer: String
     }
 
+    /// One observer, by its name, in one setting; nil: the design does not have it.
     public func cell(_ setting: Design.Setting, _ observer: String) -> Cell? {
         cells.first { $0.setting == setting && $0.observer.name == observer }
     }
 
+    /// All observers in one setting, in the design's order.
     public func cells(in setting: Design.Setting) -> [Cell] { cells.filter { $0.setting == setting } }
 
     /// An observer's slowdown over all settings: the geometric mean, with its interval. nil: in one of them

@@ -9,8 +9,11 @@ import Statistics
 /// several percent, is random, too (Mytkowicz, Diwan, Hauswirth and Sweeney, Producing Wrong Data Without
 /// Doing Anything Obviously Wrong!, ASPLOS 2009).
 public struct Schedule: Sendable, Equatable {
+    /// A measured run that is to be made.
     public struct Step: Sendable, Equatable {
+        /// The setting of its block.
         public let setting: Design.Setting
+        /// Its name.
         public let observer: String
         /// From 0, in each setting.
         public let repetition: Int
@@ -18,8 +21,10 @@ public struct Schedule: Sendable, Equatable {
         public let padding: Int
     }
 
+    /// In the order in which they are to be made.
     public let steps: [Step]
 
+    /// The same design, its seed included, gives the same steps.
     public init(_ design: Design) {
         var random = SplitMix64(seed: design.seed)
         let blocks = random.shuffled(

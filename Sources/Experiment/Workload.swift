@@ -13,13 +13,17 @@ public struct Workload: Sendable, Equatable {
         case program
     }
 
+    /// By which it is asked for and shown.
     public let name: String
+    /// What it does, in a few words.
     public let summary: String
     /// What it makes as many of as it is told; `run` of a program.
     public let event: String
-    /// System calls, and page faults, in one event; nil: not known.
+    /// System calls in one event; nil: not known.
     public let callsPerEvent: Int?
+    /// Page faults in one event; nil: not known.
     public let faultsPerEvent: Int?
+    /// What a model of the cost makes of it.
     public let role: Role
 
     /// Those that Apus brings along.
@@ -32,6 +36,7 @@ public struct Workload: Sendable, Equatable {
             role: ["getppid", "readwrite", "open-close"].contains(name) ? .micro : .macro)
     }
 
+    /// The built-in workload of that name; nil: there is none.
     public static func named(_ name: String) -> Workload? { builtIn.first { $0.name == name } }
 
     /// A program of the user's, under the name `program`.
@@ -46,5 +51,6 @@ public struct Workload: Sendable, Equatable {
         return .event
     }
 
+    /// What the cost of watching is divided by.
     public enum Unit: String, Sendable { case call, fault, event }
 }

@@ -5,6 +5,7 @@ import CLinux
 public struct CPUSet: Sendable, Equatable {
     private var cpus = apus_cpus()
 
+    /// - Parameter numbers: of CPUs, from 0; those from 8,192 on are left out.
     public init(_ numbers: [Int]) {
         withUnsafeMutableBytes(of: &cpus) { bytes in
             for cpu in numbers where bytes.indices.contains(cpu / 8) { bytes[cpu / 8] |= 1 << UInt8(cpu % 8) }
@@ -26,6 +27,7 @@ public struct CPUSet: Sendable, Equatable {
         return apus_set_affinity(tid, &cpus) == 0
     }
 
+    /// Whether a CPU is in it, by its number, from 0.
     public func contains(_ cpu: Int) -> Bool {
         withUnsafeBytes(of: cpus) { $0.indices.contains(cpu / 8) && $0[cpu / 8] >> UInt8(cpu % 8) & 1 == 1 }
     }

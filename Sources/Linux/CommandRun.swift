@@ -7,7 +7,9 @@ import Glibc
 public struct CommandRun: Sendable {
     /// How it ended, and what it and all that it waited for used.
     public struct Result: Sendable {
+        /// How the command came to its end.
         public enum End: Sendable, Equatable {
+            /// It ended by itself.
             case exited(LaunchedProcess.Exit)
             /// It did not end in time, and was killed with all of its group.
             case timedOut
@@ -15,21 +17,34 @@ public struct CommandRun: Sendable {
             case interrupted(Int32)
         }
 
+        /// How the command came to its end.
         public let end: End
+        /// From before its start until its end was seen, by CLOCK_MONOTONIC.
         public let wallNanoseconds: UInt64
         /// User and system time.
         public let cpuNanoseconds: UInt64
         /// Of it, in the kernel, as that accounts for it.
         public let systemNanoseconds: UInt64
+        /// The most memory that one process of them had resident.
         public let maxResidentBytes: UInt64
     }
 
+    /// The program and its arguments; the program is found along PATH.
     public let words: [String]
     /// Added to this process's environment, or replacing what is there.
     public let variables: [(String, String)]
+    /// The path of the file for its standard output, which is made or emptied.
     public let output: String
+    /// The path of the file for its standard error, which is made or emptied.
     public let errors: String
 
+    /// Nothing runs before ``run(limit:signals:)``.
+    ///
+    /// - Parameters:
+    ///   - words: the program and its arguments.
+    ///   - variables: names and values, added to the environment.
+    ///   - output: the path of a file.
+    ///   - errors: the path of a file.
     public init(_ words: [String], variables: [(String, String)] = [], output: String, errors: String) {
         self.words = words
         self.variables = variables

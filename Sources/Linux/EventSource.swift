@@ -5,6 +5,7 @@ import Glibc
 ///
 /// Layout: Documentation/ABI/testing/sysfs-bus-event_source-devices-* of the kernel.
 public struct EventSource: Sendable {
+    /// As sysfs has it: `cpu`.
     public let name: String
     /// What goes into `perf_event_attr.type`.
     public let type: UInt32

@@ -4,9 +4,11 @@ import Glibc
 
 /// The machine and its kernel.
 public enum Host {
+    /// The machine's name, `nodename` of uname(2).
     public static var name: String { field(\.nodename) }
     /// The kernel's release: `6.18.1`.
     public static var kernel: String { field(\.release) }
+    /// `machine` of uname(2): `x86_64`.
     public static var architecture: String { field(\.machine) }
 
     /// To be called first by a program that launches others: from here on a write to a closed pipe is an

@@ -15,6 +15,7 @@ public enum KernelAccounting: Sendable {
         return .preciseOn(cpus: cpus)
     }
 
+    /// In words, for reports.
     public var name: String {
         switch self {
         case .tick: "tick"

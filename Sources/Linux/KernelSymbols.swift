@@ -13,6 +13,7 @@ public struct KernelSymbols {
     private var isRead = false
     private var isStale = false
 
+    /// Nothing is read yet.
     public init() {}
 
     /// To be called when a module came or went.

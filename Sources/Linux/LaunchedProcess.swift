@@ -7,10 +7,13 @@ import Glibc
 public final class LaunchedProcess {
     /// How a process ended.
     public enum Exit: Sendable, Equatable {
+        /// It exited, with a status from 0 to 255.
         case code(Int32)
+        /// It was killed by the signal of that number.
         case signal(Int32)
     }
 
+    /// In this process's PID namespace; its own until ``reap()``.
     public let pid: Int32
     /// Readable when the process has ended.
     public let descriptor: Int32

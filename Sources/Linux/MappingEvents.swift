@@ -4,6 +4,7 @@ import Glibc
 
 /// What the kernel tells of a process's address space as it changes.
 public struct MappingEvent: Sendable {
+    /// What happened to the address space.
     public enum Kind: Sendable {
         /// A range became executable.
         case map(MappedRange)
@@ -13,17 +14,24 @@ public struct MappingEvent: Sendable {
         case fork(parent: Int32)
     }
 
+    /// In this process's PID namespace.
     public let pid: Int32
     /// CLOCK_MONOTONIC, in nanoseconds.
     public let time: UInt64
+    /// What happened.
     public let kind: Kind
 
+    /// - Parameters:
+    ///   - pid: in this process's PID namespace.
+    ///   - time: CLOCK_MONOTONIC, in nanoseconds.
     public init(pid: Int32, time: UInt64, kind: Kind) { (self.pid, self.time, self.kind) = (pid, time, kind) }
 }
 
 /// A range of addresses that maps a file, or nothing, to execute it.
 public struct MappedRange: Sendable, Hashable {
+    /// Its first address.
     public let start: UInt64
+    /// The address after its last.
     public let end: UInt64
     /// Where in the file it begins, in bytes.
     public let fileOffset: UInt64
@@ -34,6 +42,10 @@ public struct MappedRange: Sendable, Hashable {
     /// The file's inode, where there is no build id; else 0.
     public let inode: UInt64
 
+    /// - Parameters:
+    ///   - end: the address after its last.
+    ///   - fileOffset: where in the file it begins, in bytes.
+    ///   - name: as the process sees it; `//anon` for none.
     public init(
         start: UInt64, end: UInt64, fileOffset: UInt64, name: String, buildID: [UInt8] = [], inode: UInt64 = 0
     ) {
@@ -41,7 +53,7 @@ public struct MappedRange: Sendable, Hashable {
         (self.name, self.buildID, self.inode) = (name, buildID, inode)
     }
 
-    /// The executable ranges of a process that runs, from /proc/PID/maps.
+    /// The executable ranges of a process that runs, from /proc/PID/maps; nil where that cannot be read.
     public static func all(of pid: Int32) -> [MappedRange]? {
         guard let text = Procfs.bytes("/proc/\(pid)/maps") else { return nil }
         return text.split(separator: 0x0a).compactMap { line in

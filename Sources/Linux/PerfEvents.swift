@@ -6,13 +6,18 @@ import Glibc
 public struct PerfEventAttributes: Sendable, Equatable, Hashable {
     /// `PERF_TYPE_…`, or the type of an ``EventSource``.
     public var type: UInt32
+    /// Which of the type's events: `PERF_COUNT_…`, or as the source's terms say.
     public var config: UInt64
+    /// More of what the source's terms say.
     public var config1: UInt64 = 0
+    /// More of what the source's terms say.
     public var config2: UInt64 = 0
-    /// Not what happens in user mode, or in the kernel.
+    /// Not what happens in user mode.
     public var excludesUser = false
+    /// Not what happens in the kernel.
     public var excludesKernel = false
 
+    /// An event in both modes.
     public init(type: UInt32, config: UInt64) {
         self.type = type
         self.config = config
@@ -23,6 +28,7 @@ public struct PerfEventAttributes: Sendable, Equatable, Hashable {
 public struct PerfEvents: ~Copyable {
     private var descriptors: [Int32] = []
 
+    /// None is open yet.
     public init() {}
 
     deinit { descriptors.forEach { _ = close($0) } }

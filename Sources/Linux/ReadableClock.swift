@@ -9,6 +9,7 @@ public enum ReadableClock: UInt32, CaseIterable, Sendable {
     case rdtsc, rdtscp
     /// Clocks of `clock_gettime(2)`. These and what follows are in nanoseconds.
     case monotonic, monotonicRaw, monotonicCoarse, realtime, boottime, processCPU, threadCPU
+    /// `gettimeofday(2)`, in whole microseconds.
     case gettimeofday
     /// User and system time of the process.
     case getrusage
@@ -20,6 +21,7 @@ public enum ReadableClock: UInt32, CaseIterable, Sendable {
     /// Whether this CPU has it, and this process may read it.
     public var isAvailable: Bool { apus_clock_is_available(clock) != 0 }
 
+    /// Its value now, in its own unit.
     public func read() -> UInt64 { apus_clock_read(clock) }
 
     /// Reads it so many times in a row. Nanoseconds for all of them.
@@ -36,8 +38,9 @@ public enum ReadableClock: UInt32, CaseIterable, Sendable {
     public struct Exchange: Sendable {
         /// How many were compared with the one before, on the other CPU.
         public let count: UInt64
-        /// How many of them were earlier than that, and by how much at most.
+        /// How many of them were earlier than that.
         public let backward: UInt64
+        /// By how much one was earlier at most, in the clock's own unit: cycles or nanoseconds.
         public let worst: UInt64
     }
 
@@ -57,7 +60,9 @@ public enum ReadableClock: UInt32, CaseIterable, Sendable {
 
 /// The time-stamp counter and CLOCK_MONOTONIC_RAW at one moment.
 public struct CounterReading: Sendable {
+    /// The counter.
     public let cycles: UInt64
+    /// CLOCK_MONOTONIC_RAW, in nanoseconds.
     public let raw: UInt64
     /// The moment may be off by this many cycles, up or down.
     public let error: UInt64

@@ -4,10 +4,15 @@ import Glibc
 
 /// Signals as something to read: they are blocked, and arrive on a descriptor.
 public final class Signals {
+    /// Readable when there is a signal for ``next()``; of signalfd(2), and closed with this.
     public let descriptor: Int32
     /// The mask from before, which a launched program gets.
     let previousMask: sigset_t
 
+    /// Blocks signals for the calling thread, but those that are ignored; later threads inherit that.
+    ///
+    /// - Parameter signals: their numbers.
+    /// - Throws: ``SystemError`` where there is no descriptor to be had.
     public init(_ signals: [Int32]) throws(SystemError) {
         var set = sigset_t()
         var previous = sigset_t()

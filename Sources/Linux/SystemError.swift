@@ -6,9 +6,15 @@ import Glibc
 public struct SystemError: Error, Sendable, CustomStringConvertible {
     /// What was tried, as a verb phrase: `open`, `run`.
     public let operation: String
+    /// On what: a path, a program, `process 812`.
     public let subject: String
+    /// The error number, errno(3).
     public let errno: Int32
 
+    /// - Parameters:
+    ///   - operation: what was tried, as a verb phrase.
+    ///   - subject: on what.
+    ///   - errno: the error number.
     public init(_ operation: String, _ subject: String, errno: Int32) {
         self.operation = operation
         self.subject = subject

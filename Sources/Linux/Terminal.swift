@@ -3,8 +3,10 @@ import Glibc
 
 /// The controlling terminal. With line editing off keys arrive one by one; Ctrl-C still makes a signal.
 public final class Terminal {
+    /// /dev/tty, which does not block; closed with this.
     public let descriptor: Int32
     private var original = termios()
+    /// Line editing is off, for ``keys()``; false: the terminal is left as it is.
     public let takesKeys: Bool
 
     /// nil where there is no terminal, or Apus is in the background of one.

@@ -18,15 +18,22 @@ extension PtraceObserver {
     public enum Sharing: String, Sendable, CaseIterable {
         /// While no more than one of the target's threads is at work.
         case whileAlone = "auto"
+        /// Always, however many of them are at work; or never.
         case always, never
     }
 
+    /// What is observed, and how.
     public struct Options: Sendable {
         /// What is observed, as for the observer in the kernel; what concerns its buffer is of no use here.
         public var common: SyscallTracer.Options
+        /// At which calls threads of the target stop.
         public var stops: Stops
+        /// Whether the target and this process share a CPU; with ``Stops/wantedCalls``, `whileAlone` is `never`.
         public var sharing = Sharing.whileAlone
 
+        /// - Parameters:
+        ///   - common: what is observed.
+        ///   - stops: with ``Stops/wantedCalls`` the program is to be launched under ``seccompFilter``.
         public init(_ common: SyscallTracer.Options, stops: Stops = .everyCall) {
             self.common = common
             self.stops = stops

@@ -15,8 +15,10 @@ extension CountersReport {
         /// Further rows, for processes or for threads; nil: none.
         public var rows: Rows? = .processes
 
+        /// For what rows there are besides those of all together.
         public enum Rows: Sendable { case processes, threads }
 
+        /// Of a whole run, with rows for processes.
         public init() {}
     }
 

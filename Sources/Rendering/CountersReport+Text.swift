@@ -4,6 +4,7 @@ public import Tracers
 extension CountersReport {
     /// How to write a report as text.
     public struct TextOptions: Sendable {
+        /// Whether there are colours.
         public var style = TextStyle(isOn: false)
         /// Rows for threads rather than for processes.
         public var showsThreads = false
@@ -12,6 +13,7 @@ extension CountersReport {
         /// Whether each is exact, what is not to be had, and what observing cost.
         public var showsFooter = true
 
+        /// Every process in plain text, and the footer.
         public init() {}
     }
 

@@ -2,29 +2,44 @@
 
 /// Writes JSON in the order in which it is told, into bytes, without a tree in between.
 public struct JSONWriter {
+    /// What has been written so far, in UTF-8.
     public private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
+    /// Nothing is written yet.
     public init() {}
 
+    /// Writes an object.
+    ///
+    /// - Parameters:
+    ///   - key: within an object, the member's name; nil elsewhere.
+    ///   - body: writes the object's members.
     public mutating func object(_ key: String? = nil, _ body: (inout JSONWriter) -> Void) {
         nest(key, "{", "}", body)
     }
 
+    /// Writes an array.
+    ///
+    /// - Parameters:
+    ///   - key: within an object, the member's name; nil elsewhere.
+    ///   - body: writes the array's elements, without keys.
     public mutating func array(_ key: String? = nil, _ body: (inout JSONWriter) -> Void) {
         nest(key, "[", "]", body)
     }
 
+    /// Writes a text, escaped; nil: null.
     public mutating func value(_ key: String? = nil, _ value: String?) {
         start(key)
         if let value { string(value) } else { raw("null") }
     }
 
+    /// Writes a whole number, of any size; nil: null.
     public mutating func value(_ key: String? = nil, _ value: (some BinaryInteger)?) {
         start(key)
         raw(value.map { String($0) } ?? "null")
     }
 
+    /// Writes a truth value; nil: null.
     public mutating func value(_ key: String? = nil, _ value: Bool?) {
         start(key)
         raw(value.map { $0 ? "true" : "false" } ?? "null")
@@ -36,6 +51,7 @@ public struct JSONWriter {
         raw(value.flatMap { $0.isFinite ? Format.fixed($0, decimals) : nil } ?? "null")
     }
 
+    /// Ends a document, so that another can follow.
     public mutating func newline() {
         raw("\n")
         needsComma = false

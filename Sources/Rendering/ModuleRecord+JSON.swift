@@ -4,11 +4,13 @@ public import Tracers
 
 /// Turns records of modules into lines: what all of them need to know.
 public struct ModuleFormat {
+    /// Whether there are colours.
     public var style = TextStyle(isOn: false)
     /// Details under each line.
     public var isVerbose = false
     /// Times since the start rather than the time of day.
     public var isRelative = false
+    /// By what the records' times were seen.
     public let hooks: ModuleTracer.Hooks
     /// CLOCK_BOOTTIME at the start, and CLOCK_REALTIME less CLOCK_BOOTTIME.
     let start: UInt64
@@ -17,6 +19,9 @@ public struct ModuleFormat {
     /// The last request that was told in full, and the first module that came of it.
     var lastRequest: (time: UInt64, module: String)?
 
+    /// Relative times are since this moment.
+    ///
+    /// - Parameter hooks: those of the tracer.
     public init(hooks: ModuleTracer.Hooks) {
         self.hooks = hooks
         start = Clock.boottime

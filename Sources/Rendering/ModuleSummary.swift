@@ -5,13 +5,17 @@ public import Tracers
 public struct ModuleSummary {
     /// By `ModuleLoad.Outcome` and `ModuleUnload.Outcome`, as JSON names them.
     public private(set) var outcomes: [String: Int] = [:]
+    /// Loads that failed, by `ModuleLoad.Stage` as JSON names it.
     public private(set) var stages: [String: Int] = [:]
+    /// References that were taken or given back.
     public private(set) var references = 0
     /// Loads and unloads.
     public private(set) var actions = 0
 
+    /// Nothing is counted yet.
     public init() {}
 
+    /// Takes in a record; of losses the tracer's completeness tells.
     public mutating func count(_ record: ModuleRecord) {
         switch record {
         case .load(let load):
@@ -50,6 +54,11 @@ public struct ModuleSummary {
         return json.bytes
     }
 
+    /// The last words, at most 80 columns wide but for names that are longer.
+    ///
+    /// - Parameters:
+    ///   - attached: what ``Tracers/ModuleTracer/attached`` says; told if `isVerbose`.
+    ///   - hooks: those of the tracer.
     public func text(
         _ completeness: Completeness, _ observer: ObserverCost, attached: [String], hooks: ModuleTracer.Hooks,
         style: TextStyle, isVerbose: Bool

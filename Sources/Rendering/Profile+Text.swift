@@ -6,13 +6,16 @@ public import Tracers
 extension Profile {
     /// How to write a profile as text.
     public struct TextOptions: Sendable {
+        /// Whether there are colours.
         public var style = TextStyle(isOn: false)
-        /// Functions, and lines of the tree, at most; nil: all.
+        /// Functions at most; nil: all.
         public var functionLimit: Int? = 15
+        /// Lines of the tree at most; nil: all.
         public var pathLimit: Int? = 40
         /// What is not exact, and what observing cost.
         public var showsFooter = true
 
+        /// The most of it, in plain text, and the footer.
         public init() {}
     }
 

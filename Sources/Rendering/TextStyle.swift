@@ -2,8 +2,10 @@
 
 /// Colour where it is wanted: SGR sequences, or nothing.
 public struct TextStyle: Sendable {
+    /// Whether there are colours; false: all text stays as it is.
     public let isOn: Bool
 
+    /// - Parameter isOn: whether there are to be colours.
     public init(isOn: Bool) { self.isOn = isOn }
 
     func bold(_ text: String) -> String { wrap(text, "1") }

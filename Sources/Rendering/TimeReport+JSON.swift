@@ -5,12 +5,14 @@ public import Tracers
 extension TimeReport {
     /// How to write a report as JSON.
     public struct JSONOptions: Sendable {
+        /// Beside the measured times, what samples and the kernel's ticks say of them.
         public var showsAccounts = false
         /// Of a launched program: how it ended.
         public var exit: LaunchedProcess.Exit?
         /// A report for an interval: its number from 1; nil: of the whole run.
         public var interval: Int?
 
+        /// Of a whole run, without accounts.
         public init() {}
     }
 

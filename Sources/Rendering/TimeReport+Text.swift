@@ -4,6 +4,7 @@ public import Tracers
 extension TimeReport {
     /// How to write a report as text.
     public struct TextOptions: Sendable {
+        /// Whether there are colours.
         public var style = TextStyle(isOn: false)
         /// A row for each thread rather than for each process.
         public var showsThreads = false
@@ -11,13 +12,16 @@ extension TimeReport {
         public var showsAccounts = false
         /// How many rows at most; nil: all.
         public var rowLimit: Int?
+        /// By what the rows are sorted.
         public var order = Order.cpu
 
+        /// Every process in plain text, the most CPU time first.
         public init() {}
     }
 
     /// By what rows are sorted, the most first.
     public enum Order: String, Sendable, CaseIterable {
+        /// A time of the row, how many system calls it has, or its PID or TID, ascending.
         case cpu, wall, blocked, runnable, syscalls, pid
     }
 

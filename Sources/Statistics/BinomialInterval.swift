@@ -8,8 +8,9 @@ import Glibc
 /// or as extreme a number, have a probability of 2.5 %. It covers the true share at least as often as
 /// it says, for few trials and for shares near 0 and 1 too, where ± 1.96 standard errors does not.
 public struct BinomialInterval: Sendable, Equatable {
-    /// From 0 to 1.
+    /// The lower bound, from 0 to 1.
     public let low: Double
+    /// The upper bound, from 0 to 1.
     public let high: Double
 
     /// - Parameter trials: at least 1 and at least `hits`, or taken as such.

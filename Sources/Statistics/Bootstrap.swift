@@ -18,7 +18,9 @@ public struct Bootstrap: Sendable {
 
     /// How often each sample is drawn again.
     public let resamples: Int
+    /// Of each interval, from 0.5 to 0.999.
     public let confidence: Double
+    /// Of the resamples.
     public let seed: UInt64
 
     /// - Parameters:

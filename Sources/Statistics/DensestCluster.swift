@@ -10,12 +10,14 @@ public struct DensestCluster: Sendable, Equatable {
     /// How many of all measurements are in it.
     public let share: Double
 
+    /// The arithmetic mean of its members.
     public var mean: Double { members.reduce(0, +) / Double(members.count) }
 
     /// Finds the range of a given width that holds the most values; of several, the
     /// narrowest, of those the lowest.
     ///
     /// - Parameter within: the range's width, relative to the median's magnitude; positive.
+    /// - Returns: nil where `within` is not positive.
     public init?(of sample: Sample, within: Double = 0.01) {
         guard within > 0 else { return nil }
         let values = sample.sorted

@@ -7,11 +7,14 @@
 /// The model is additive. Where effects multiply, as most do in performance, give it the logarithms
 /// of what was measured (section 18.7).
 public struct FactorialDesign: Sendable {
+    /// What was varied.
     public struct Factor: Sendable, Equatable {
+        /// By which ``FactorialDesign/effect(of:)`` finds its effects; unique in a design.
         public let name: String
         /// At least two.
         public let levels: [String]
 
+        /// - Parameter levels: the values that it took, two at least.
         public init(_ name: String, levels: [String]) {
             self.name = name
             self.levels = levels
@@ -26,16 +29,20 @@ public struct FactorialDesign: Sendable {
         /// fastest; they add up to zero along each factor. Of factors with two levels, the last
         /// value is Jain's q.
         public let values: [Double]
+        /// The variation that it explains.
         public let sumOfSquares: Double
         /// Of the total variation, from 0 to 1; 0 where nothing varies.
         public let share: Double
+        /// The product of its factors' levels, each less one.
         public let degreesOfFreedom: Int
         /// What each value may be off by, up or down, at 95 % confidence; nil without repetitions, as
         /// then errors and the highest interaction cannot be told apart.
         public let margin: Double?
     }
 
+    /// In the order in which responses are laid out.
     public let factors: [Factor]
+    /// Of all responses.
     public let mean: Double
     /// Main effects first, then interactions of two factors, of three, …
     public let effects: [Effect]
@@ -43,6 +50,7 @@ public struct FactorialDesign: Sendable {
     public let totalSumOfSquares: Double
     /// The variation among repetitions of the same combination.
     public let errorSumOfSquares: Double
+    /// Combinations times repetitions less one; 0 without repetitions.
     public let errorDegreesOfFreedom: Int
 
     /// - Parameters:

@@ -3,10 +3,12 @@ import Glibc
 
 /// How many times as much one thing takes as another.
 public struct Ratio: Sendable, Equatable {
+    /// Numerator over denominator.
     public let value: Double
     /// nil where there were too few measurements for one.
     public let interval: Interval?
 
+    /// - Parameter interval: of the value; nil: there is none.
     public init(value: Double, interval: Interval?) {
         self.value = value
         self.interval = interval
@@ -27,6 +29,7 @@ public struct Ratio: Sendable, Equatable {
 
 /// How much more one thing takes than another.
 public struct Difference: Sendable, Equatable {
+    /// The one less the other, in the unit of the samples.
     public let value: Double
     /// nil where there were too few measurements for one.
     public let interval: Interval?

@@ -12,9 +12,13 @@ public struct Sample: Sendable, Equatable {
         guard !sorted.isEmpty, sorted.allSatisfy(\.isFinite) else { return nil }
     }
 
+    /// How many values there are, one at least.
     public var count: Int { sorted.count }
+    /// The smallest value.
     public var min: Double { sorted[0] }
+    /// The largest value.
     public var max: Double { sorted[count - 1] }
+    /// The arithmetic mean.
     public var mean: Double { sorted.reduce(0, +) / Double(count) }
 
     /// The unbiased estimate, over n - 1; nil for a single value.
@@ -24,8 +28,10 @@ public struct Sample: Sendable, Equatable {
         return sorted.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)
     }
 
+    /// The square root of ``variance``; nil for a single value.
     public var standardDeviation: Double? { variance.map { $0.squareRoot() } }
 
+    /// The value in the middle; of an even number of values, the mean of the two there.
     public var median: Double { (sorted[(count - 1) / 2] + sorted[count / 2]) / 2 }
 
     /// The value that a fraction of the values lie below, interpolated between two of them.
@@ -45,16 +51,22 @@ public struct Sample: Sendable, Equatable {
 
 /// A range that covers the true value in a given fraction of all experiments.
 public struct Interval: Sendable, Equatable {
+    /// The lower end, which is part of it.
     public let lower: Double
+    /// The upper end, which is part of it.
     public let upper: Double
     /// The fraction, as 0.95.
     public let confidence: Double
 
+    /// - Parameters:
+    ///   - lower: at most `upper`.
+    ///   - confidence: between 0 and 1.
     public init(lower: Double, upper: Double, confidence: Double) {
         self.lower = lower
         self.upper = upper
         self.confidence = confidence
     }
 
+    /// Whether a value lies in it; its ends do.
     public func contains(_ value: Double) -> Bool { lower <= value && value <= upper }
 }

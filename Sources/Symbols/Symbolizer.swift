@@ -28,6 +28,7 @@ public struct Symbolizer {
     private var seen: [Seen: Int32] = [:]
     private var users: [Int32: UInt32] = [:]
 
+    /// - Parameter spaces: what was mapped; it is to have taken in the events before an address is numbered.
     public init(_ spaces: AddressSpaces) { self.spaces = spaces }
 
     /// The number of an address in the kernel.

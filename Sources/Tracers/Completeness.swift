@@ -12,8 +12,10 @@ public struct Completeness: Sendable, Equatable {
     /// Each a clause in plain words. Empty: exact.
     public var reasons: [String] = []
 
+    /// Nothing is known to be missing.
     public var isExact: Bool { reasons.isEmpty }
 
+    /// Exact.
     public init() {}
 
     /// Adds runs of a program whose execution the kernel did not tell of.
@@ -44,10 +46,10 @@ public struct ObserverCost: Sendable, Equatable {
     public var runNanoseconds: UInt64?
     /// How many of the runs the kernel timed.
     public var timedRuns: UInt64 = 0
-    /// Mean run time of the programs that run for one system call, and for one context switch, in
-    /// nanoseconds; nil where not timed or never run. What the kernel adds around a program is not
-    /// in it.
+    /// Mean run time of the programs that run for one system call, in nanoseconds; nil where not timed or
+    /// never run. What the kernel adds around a program is not in it.
     public var nanosecondsPerSyscall: Double?
+    /// Mean run time of the programs that run for one context switch, likewise.
     public var nanosecondsPerSwitch: Double?
     /// Why the programs were not timed.
     public var untimedReason: String?
@@ -60,6 +62,7 @@ public struct ObserverCost: Sendable, Equatable {
     /// Kernel memory of the maps.
     public var mapBytes: UInt64 = 0
 
+    /// Nothing has been used.
     public init() {}
 
     /// What has been added since an earlier reading. Peaks, sizes and means stay as they are.

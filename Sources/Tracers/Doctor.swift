@@ -7,12 +7,14 @@ import Linux
 public enum Doctor {
     /// One thing that was looked at.
     public struct Finding: Sendable {
+        /// Whether what was looked at is there; unknown: it could not be tried.
         public enum Verdict: String, Sendable { case yes, no, unknown }
 
         /// A stable name for programs: `task_storage`.
         public let id: String
         /// What was looked at, for people.
         public let subject: String
+        /// Whether it is there.
         public let verdict: Verdict
         /// What was found: a version, a mode, an error.
         public let detail: String
@@ -22,7 +24,9 @@ public enum Doctor {
         public let remedy: String
     }
 
+    /// What ``Doctor/examine()`` found.
     public struct Examination: Sendable {
+        /// Rights first, then features of the kernel, then what else there is.
         public let findings: [Finding]
         /// Whether `apus time` can run.
         public let canTime: Bool

@@ -4,7 +4,9 @@ public import Linux
 
 /// Why a tracer cannot start or go on.
 public enum TracerError: Error, Sendable, CustomStringConvertible {
+    /// An operation on BPF failed.
     case bpf(BPFError)
+    /// Another call to the operating system failed.
     case system(SystemError)
     /// There is no process of that number, or it ended before it could be observed.
     case noSuchProcess(Int32)

@@ -8,7 +8,7 @@ struct Palette {
     let style: String
 
     /// Light and dark variants: blues and greens for eBPF, reds for ptrace, purples for perf. Each
-    /// family's neighbours differ in lightness, and every observer in shape.
+    /// family's neighbours differ in lightness, and all observers in shape, up to six; then shapes repeat.
     private static let families: [Observer.Mechanism: [(light: String, dark: String)]] = [
         .ebpf: [
             ("#0b7285", "#3bc9db"), ("#1864ab", "#74c0fc"), ("#2b8a3e", "#69db7c"), ("#364fc7", "#91a7ff"),

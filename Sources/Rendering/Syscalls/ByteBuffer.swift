@@ -6,8 +6,10 @@ public struct ByteBuffer: ~Copyable {
     /// Ours until deinit; `capacity` bytes, of which `count` are written.
     private var base: UnsafeMutablePointer<UInt8>
     private var capacity: Int
+    /// How many bytes there are.
     public private(set) var count = 0
 
+    /// - Parameter capacity: bytes that there is room for at first; 64 at least.
     public init(capacity: Int = 1 << 16) {
         self.capacity = max(64, capacity)
         base = .allocate(capacity: self.capacity)
@@ -20,6 +22,7 @@ public struct ByteBuffer: ~Copyable {
         try body(UnsafeRawBufferPointer(start: base, count: count))
     }
 
+    /// Forgets what was appended, and keeps the memory.
     public mutating func removeAll() { count = 0 }
     /// Takes back what was appended after there were so many.
     public mutating func cut(to count: Int) { self.count = min(self.count, count) }
@@ -38,6 +41,7 @@ public struct ByteBuffer: ~Copyable {
         (base, capacity) = (memory, larger)
     }
 
+    /// Appends a byte.
     @inline(__always)
     public mutating func append(_ byte: UInt8) {
         reserve(1)
@@ -45,6 +49,7 @@ public struct ByteBuffer: ~Copyable {
         count += 1
     }
 
+    /// Appends a text, in UTF-8, as it is.
     @inline(__always)
     public mutating func append(_ text: StaticString) {
         let length = text.utf8CodeUnitCount
@@ -53,6 +58,7 @@ public struct ByteBuffer: ~Copyable {
         count += length
     }
 
+    /// Appends bytes, as they are.
     @inline(__always)
     public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress else { return }
@@ -61,15 +67,18 @@ public struct ByteBuffer: ~Copyable {
         count += bytes.count
     }
 
+    /// Appends bytes, as they are.
     @inline(__always)
     public mutating func append(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { append($0) }
     }
 
+    /// Appends a text, in UTF-8, as it is.
     public mutating func append(_ text: String) {
         for byte in text.utf8 { append(byte) }
     }
 
+    /// Appends a number in decimal.
     public mutating func append(decimal value: UInt64) {
         reserve(20)
         if value < 10 {
@@ -101,6 +110,7 @@ public struct ByteBuffer: ~Copyable {
         count += digits
     }
 
+    /// Appends a number in decimal, with its sign where it is below 0.
     public mutating func append(signed value: Int64) {
         if value < 0 { append(0x2d) }
         append(decimal: value.magnitude)

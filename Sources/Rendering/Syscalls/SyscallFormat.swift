@@ -10,6 +10,7 @@ public import Tracers
 public struct SyscallFormat {
     /// What a line says of when.
     public enum Time: String, Sendable, CaseIterable {
+        /// Nothing.
         case none
         /// The time of day, with microseconds.
         case absolute
@@ -17,9 +18,11 @@ public struct SyscallFormat {
         case relative
     }
 
+    /// What each line begins with, after the thread.
     public var time = Time.none
+    /// Not used yet: lines have no colours.
     public var style = TextStyle(isOn: false)
-    /// So many bytes of a string were kept: an observer's `-s`.
+    /// Whether delivered signals have lines.
     public var showsSignals = true
 
     /// By a record's key; nil: not asked for yet.
@@ -37,6 +40,7 @@ public struct SyscallFormat {
     /// CLOCK_REALTIME less CLOCK_MONOTONIC.
     let realtimeOffset: UInt64
 
+    /// Lines without times; no record has been seen.
     public init() { realtimeOffset = Clock.realtime &- Clock.monotonic }
 
     /// Appends what a record has to say, if anything: a line, with its end. Before it, where the thread's

@@ -145,13 +145,20 @@ extension SyscallSummary {
 
 /// The last words of a stream of records.
 public struct SyscallStreamEnd {
+    /// Calls that were told.
     public let calls: UInt64
     /// Calls that were lost, and of which no record that came later could tell.
     public let untoldLosses: UInt64
+    /// What was done to the target so that nothing was lost.
     public let flowControl: SyscallTracer.FlowControl
+    /// Whether all was told.
     public let completeness: Completeness
+    /// What observing cost.
     public let observer: ObserverCost
 
+    /// - Parameters:
+    ///   - calls: those that were told.
+    ///   - untoldLosses: calls that were lost, and of which no record told.
     public init(
         calls: UInt64, untoldLosses: UInt64, flowControl: SyscallTracer.FlowControl, completeness: Completeness,
         observer: ObserverCost
@@ -177,6 +184,7 @@ public struct SyscallStreamEnd {
         return json.bytes
     }
 
+    /// The last lines for people, at most 80 columns wide.
     public func text(style: TextStyle) -> String {
         var lines = [calls == 1 ? " 1 call" : " \(Format.count(calls)) calls"]
         if untoldLosses > 0 {

@@ -11,7 +11,9 @@ public import Statistics
 /// the fastest agree, on one CPU. Runs into which a context switch or an interrupt fell are known
 /// by programs on those events, and set aside.
 public struct ClockExamination: ~Copyable {
+    /// How long and how often to measure.
     public struct Options: Sendable {
+        /// K, E and N of each cost; without runs.
         public var repetition: KBest
         /// The least length of a loop in nanoseconds: a ten-thousandth of it is a reading of the clock, and an
         /// interrupt rarely falls into it.
@@ -23,6 +25,7 @@ public struct ClockExamination: ~Copyable {
         /// How many pairs of CPUs at most.
         public var pairs = 64
 
+        /// - Parameter repetition: of each cost; without runs.
         public init(repetition: KBest) { self.repetition = repetition }
     }
 

@@ -9,7 +9,9 @@ public struct ClockReport: Sendable {
         public let nanoseconds: Double
         /// How far the K fastest runs lie apart, relative to the fastest; nil: there were fewer than K.
         public let spread: Double?
+        /// The K fastest runs agree.
         public let isConverged: Bool
+        /// How many there were, those that were set aside included.
         public let runs: Int
         /// Runs that were set aside, as a context switch or an interrupt fell into them; nil: not known.
         public let disturbed: Int?
@@ -23,6 +25,7 @@ public struct ClockReport: Sendable {
         case instruction
         /// Code of the kernel's in the process (vDSO): no system call.
         case vdso
+        /// A system call for each reading.
         case systemCall = "system-call"
         /// A function of the kernel, called in the kernel.
         case helper
@@ -32,15 +35,20 @@ public struct ClockReport: Sendable {
     public struct AcrossCPUs: Sendable {
         /// Pairs of neighbours in number.
         public var pairs = 0
+        /// Readings that were compared with the one before, on the other CPU.
         public var readings: UInt64 = 0
-        /// How many were earlier than the one before, on the other CPU, and by how much at most.
+        /// How many were earlier than the one before, on the other CPU.
         public var backward: UInt64 = 0
+        /// By how much one was earlier at most, in nanoseconds.
         public var worstNanoseconds: Double = 0
 
+        /// None was earlier than the one before.
         public var isMonotonic: Bool { backward == 0 }
     }
 
+    /// What was found of one source of time.
     public struct Row: Sendable {
+        /// What was read.
         public let source: TimeSource
         /// Why it cannot be read here; nil: it can.
         public var unavailable: String?
@@ -54,6 +62,7 @@ public struct ClockReport: Sendable {
         public var acrossCPUs: AcrossCPUs?
     }
 
+    /// The rate of x86's time-stamp counter.
     public struct TimeStampCounter: Sendable {
         /// Against CLOCK_MONOTONIC_RAW.
         public let hertz: Double
@@ -65,6 +74,7 @@ public struct ClockReport: Sendable {
         public let isInvariant: Bool
     }
 
+    /// One for each ``TimeSource``, in the order of its cases.
     public var rows: [Row]
     /// What the kernel takes its time from: `tsc`; nil: it does not say.
     public let clocksource: String?
@@ -74,6 +84,8 @@ public struct ClockReport: Sendable {
     public var counter: TimeStampCounter?
     /// The CPU that the costs were measured on.
     public let cpu: Int
+    /// What is not known, where programs could not be loaded.
     public let completeness: Completeness
+    /// What measuring cost.
     public let observer: ObserverCost
 }

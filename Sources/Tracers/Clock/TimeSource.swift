@@ -5,7 +5,9 @@ import Linux
 public enum TimeSource: String, CaseIterable, Sendable {
     /// The time-stamp counter of x86; `rdtscp` waits until what comes before it is done.
     case rdtsc, rdtscp
+    /// Clocks of `clock_gettime(2)`.
     case monotonic, monotonicRaw, monotonicCoarse, realtime, boottime, processCPU, threadCPU
+    /// `gettimeofday(2)`; the CPU time of `getrusage(2)`.
     case gettimeofday, getrusage
     /// `getppid(2)`, to compare with: it tells no time.
     case systemCall

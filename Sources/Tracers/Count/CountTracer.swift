@@ -8,9 +8,12 @@ import Linux
 public struct CallCounts: Sendable {
     /// By number; numbers beyond the kernel's table together under -1.
     public internal(set) var calls: [Int: UInt64] = [:]
+    /// Whether every thread was followed.
     public internal(set) var completeness = Completeness()
+    /// What counting cost so far.
     public internal(set) var observer = ObserverCost.ofThisProcess
 
+    /// Calls of all numbers.
     public var total: UInt64 { calls.values.reduce(0, +) }
 }
 
@@ -22,6 +25,9 @@ public struct CountTracer: ~Copyable {
     private let object: Object
     private let links: Links
 
+    /// Loads and attaches the programs.
+    ///
+    /// - Throws: ``TracerError/bpf(_:)``.
     public static func start() throws(TracerError) -> CountTracer {
         do throws(BPFError) {
             // The array is static, so its bytes outlive the call.
@@ -45,6 +51,9 @@ public struct CountTracer: ~Copyable {
         self.links = links
     }
 
+    /// What was counted so far; counting goes on.
+    ///
+    /// - Throws: ``TracerError/bpf(_:)``.
     public func counts() throws(TracerError) -> CallCounts {
         do throws(BPFError) {
             var counts = CallCounts()

@@ -4,9 +4,12 @@
 public struct Count: Sendable, Equatable {
     /// As counted; in nanoseconds for a time.
     public var counted: UInt64 = 0
+    /// For how long it was wanted, in nanoseconds on a CPU.
     public var enabled: UInt64 = 0
+    /// For how long of that the counter ran, in nanoseconds.
     public var running: UInt64 = 0
 
+    /// Nothing counted, and never wanted.
     public init() {}
 
     init(counted: UInt64, enabled: UInt64, running: UInt64) {
@@ -34,9 +37,12 @@ public struct Count: Sendable, Equatable {
 
 /// An event's counts of a thread, or of several summed, by mode.
 public struct EventCount: Sendable, Equatable {
+    /// In user mode.
     public var user = Count()
+    /// In the kernel.
     public var kernel = Count()
 
+    /// Nothing counted in either mode.
     public init() {}
 
     /// Both together, as they were counted.

@@ -7,6 +7,7 @@ public struct CounterEvent: Sendable, Equatable {
     public let name: String
     /// Without modifier, and the first of its names where it has several: `cpu-clock`, `cycles`.
     public let canonicalName: String
+    /// How it is counted.
     public let source: Source
     /// Which modes were asked for: both, but for `:u` or `:k`.
     public let modes: Set<Mode>
@@ -15,6 +16,7 @@ public struct CounterEvent: Sendable, Equatable {
 
     /// Where a thread is when something happens.
     public enum Mode: Sendable, Hashable, CaseIterable {
+        /// In the program's own code; in the kernel: in calls, and what strikes it.
         case user, kernel
     }
 
@@ -44,6 +46,7 @@ public struct CounterEvent: Sendable, Equatable {
 
 /// Why a list of events is wrong, in one line that names what is near.
 public struct CounterEventError: Error, Sendable, CustomStringConvertible {
+    /// The whole line.
     public let description: String
 
     init(_ description: String) { self.description = description }

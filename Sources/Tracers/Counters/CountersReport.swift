@@ -2,11 +2,15 @@
 
 /// Counts of a thread, or of several summed: one for each event of the report, in its order.
 public struct Counts: Sendable, Equatable {
+    /// In the order of ``CountersReport/events``.
     public var events: [EventCount]
-    /// On a CPU, nanoseconds, with and without ``CounterEvent/task-clock`` among the events.
+    /// In user mode on a CPU, nanoseconds, with and without `task-clock` among the events. Modes are told apart
+    /// where an event needs it, a time or a counter of the hardware; else ``time`` alone is right.
     public var userTime: UInt64 = 0
+    /// In the kernel on a CPU, nanoseconds, likewise.
     public var kernelTime: UInt64 = 0
 
+    /// On a CPU, nanoseconds.
     public var time: UInt64 { userTime + kernelTime }
 
     init(events: Int) { self.events = Array(repeating: EventCount(), count: events) }
@@ -27,17 +31,23 @@ public struct Counts: Sendable, Equatable {
 
 /// A thread of the target, and what was counted for it.
 public struct ThreadCounts: Sendable {
+    /// Its process, in the observer's PID namespace; 0: it is not in that.
     public let pid: UInt32
+    /// In the observer's PID namespace; 0: it is not in that.
     public let tid: UInt32
+    /// Its process's parent, in the observer's PID namespace; 0: it is not in that.
     public let parentPID: UInt32
     /// As the kernel has it: at most 15 bytes, any but NUL; repaired to UTF-8.
     public let command: String
-    /// CLOCK_MONOTONIC, nanoseconds: when its process was created, when the thread was seen first, and
-    /// its end, or the moment of the report for one that lives.
+    /// When its process was created: CLOCK_MONOTONIC, nanoseconds.
     public let processStart: UInt64
+    /// When it was seen first: CLOCK_MONOTONIC, nanoseconds.
     public let first: UInt64
+    /// Its end, or the moment of the report for one that lives: CLOCK_MONOTONIC, nanoseconds.
     public let end: UInt64
+    /// It had not ended when it was read.
     public let isAlive: Bool
+    /// From ``first`` to ``end``, or since the report before.
     public internal(set) var counts: Counts
 
     var process: ProcessID { ProcessID(pid: pid, start: processStart) }
@@ -45,30 +55,41 @@ public struct ThreadCounts: Sendable {
 
 /// A process of the target: its threads summed.
 public struct ProcessCounts: Sendable {
+    /// In the observer's PID namespace; 0: it is not in that.
     public let pid: UInt32
+    /// In the observer's PID namespace; 0: it is not in that.
     public let parentPID: UInt32
     /// The command of its first thread.
     public let command: String
+    /// How many are summed.
     public let threads: Int
+    /// One of its threads is.
     public let isAlive: Bool
+    /// The sum of its threads.
     public let counts: Counts
 }
 
 /// What `apus counters` found: a snapshot, or what happened between two.
 public struct CountersReport: Sendable {
+    /// As they were asked for.
     public let events: [CounterEvent]
     /// For each event: why this machine does not have it; nil: it has.
     public let unsupported: [String?]
     /// How long was observed, in nanoseconds.
     public var elapsed: UInt64
+    /// Those that live, and those that ended and are kept one by one.
     public var threads: [ThreadCounts]
+    /// The threads of ``threads`` by process, in the order of the first of each.
     public var processes: [ProcessCounts]
     /// Threads that ended so long ago that just their sum is kept.
     public var earlierThreads: Int
+    /// All threads, the earlier ones included.
     public var total: Counts
     /// What was left out of the kernel's column, in plain words; empty: nothing.
     public var inUserColumn: [String]
+    /// Whether the counts are exact, or lower bounds.
     public var completeness: Completeness
+    /// What counting cost since the start.
     public var observer: ObserverCost
 
     init(

@@ -14,8 +14,11 @@ import Linux
 /// print(try tracer.report().total.events[0].total)
 /// ```
 public struct CountersTracer: ~Copyable {
+    /// What is counted, of whom.
     public struct Options: Sendable {
+        /// Whose threads are charged.
         public var target: Target
+        /// What is counted: see ``CounterEvent/parse(_:)``.
         public var events: [CounterEvent]
         /// Observe the children that the target's processes make, too.
         public var followsChildren = true
@@ -27,6 +30,7 @@ public struct CountersTracer: ~Copyable {
         /// Which runs of the programs the kernel times.
         public var costTiming = CostTiming.sampled
 
+        /// - Parameter events: what is counted; none: CPU time alone.
         public init(target: Target, events: [CounterEvent]) {
             self.target = target
             self.events = events

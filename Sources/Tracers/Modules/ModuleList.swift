@@ -4,8 +4,11 @@ import Linux
 
 /// The modules that are loaded, as the kernel lists them.
 public enum ModuleList {
+    /// A module, as /proc/modules and /sys/module have it.
     public struct Entry: Sendable {
+        /// As the kernel has it, with `_` for `-`.
         public let name: String
+        /// Memory that it takes.
         public let sizeBytes: UInt64
         /// nil: this kernel cannot unload modules.
         public let references: Int?
@@ -19,7 +22,9 @@ public enum ModuleList {
         public let taints: String
         /// nil: this kernel does not check signatures.
         public let isSigned: Bool?
+        /// What it declares by MODULE_VERSION; nil: nothing.
         public let version: String?
+        /// The checksum of its sources; nil: it was built without one.
         public let srcversion: String?
         /// Where this kernel's module tree has it; nil: nowhere.
         public var file: String?

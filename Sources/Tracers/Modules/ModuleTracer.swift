@@ -15,6 +15,7 @@ import Linux
 /// }
 /// ```
 public struct ModuleTracer: ~Copyable {
+    /// What is told, and how it is seen.
     public struct Options: Sendable {
         /// Give a record for each reference to a module that is taken or given back, too.
         public var showsReferences = false
@@ -25,6 +26,7 @@ public struct ModuleTracer: ~Copyable {
         /// How the system calls are seen; nil: as well as this kernel can.
         public var hooks: Hooks?
 
+        /// Loads and unloads, with lines of the log.
         public init() {}
     }
 
@@ -41,6 +43,7 @@ public struct ModuleTracer: ~Copyable {
     private let events: RingBuffer
     private var journal: ModuleJournal
     private let mapBytes: UInt64
+    /// Those that were asked for, or the best that this kernel has.
     public let hooks: Hooks
     /// The kernel's functions and tracepoints that programs are attached to.
     public let attached: [String]

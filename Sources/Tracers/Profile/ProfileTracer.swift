@@ -15,17 +15,24 @@ import Symbols
 /// let profile = try tracer.finish()
 /// ```
 public struct ProfileTracer: ~Copyable {
+    /// What is sampled, of whom and how often.
     public struct Options: Sendable {
+        /// Whose threads are sampled.
         public var target: Target
         /// Samples a second on each CPU, from 1 to ``Linux/SamplingClock/maxRate``.
         public var frequency = 199
+        /// Samples on a CPU, or the time that threads are blocked.
         public var kind = Profile.Kind.onCPU
+        /// Take the part of a stack that is in the kernel.
         public var takesKernelFrames = true
+        /// Take the part of a stack that is in user space.
         public var takesUserFrames = true
+        /// Observe the children that the target's processes make, too.
         public var followsChildren = true
         /// Distinct stacks that there is room for; each takes 96 bytes of kernel memory.
         public var maxStacks = 131_072
 
+        /// - Parameter target: whose threads are sampled.
         public init(target: Target) { self.target = target }
     }
 

@@ -6,9 +6,11 @@ import Linux
 extension SyscallFilter {
     /// An expression that does not say what to filter: which, where in it, and what is wrong.
     public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
+        /// As it was given.
         public let expression: String
         /// In characters, from 0.
         public let column: Int
+        /// What is wrong, in plain words.
         public let message: String
 
         /// The message, and the expression with a mark under the column.

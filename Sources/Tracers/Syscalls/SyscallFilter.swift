@@ -12,8 +12,10 @@ public struct SyscallFilter: Sendable, Equatable {
         public let literal: String
         /// Nothing special but a star at its end, or nothing special at all: the programs decide alone.
         public let isSimple: Bool
+        /// The glob goes on after ``literal``.
         public var isPrefix: Bool { literal.utf8.count < glob.utf8.count }
 
+        /// - Parameter glob: as fnmatch(3) takes it.
         public init(_ glob: String) {
             self.glob = glob
             literal = String(glob.prefix { !"*?[\\".contains($0) })
@@ -23,19 +25,25 @@ public struct SyscallFilter: Sendable, Equatable {
 
     /// By ``SyscallRecord/key``.
     public internal(set) var calls = [Bool](repeating: true, count: 2 * SYSCALL_NUMBERS)
+    /// Calls that succeed are wanted.
     public var wantsSuccess = true
+    /// Calls that fail are wanted.
     public var wantsFailure = true
     /// Empty: any.
     public var errnos: Set<Int32> = []
-    /// In nanoseconds, both included.
+    /// The shortest duration that is wanted, in nanoseconds; included.
     public var leastDuration: UInt64 = 0
+    /// The longest duration that is wanted, in nanoseconds; included.
     public var mostDuration = UInt64.max
     /// Empty: any; else one of them.
     public var patterns: [Pattern] = []
+    /// Signals that are delivered are to be told.
     public var wantsSignals = true
 
+    /// Everything is wanted.
     public init() {}
 
+    /// Whether calls with that ``SyscallRecord/key`` are wanted; beyond the tables, as those with 511.
     public func contains(key: Int) -> Bool { calls.indices.contains(key) ? calls[key] : calls[SYSCALL_NUMBERS - 1] }
 
     /// Whether a call's outcome is wanted; its number is taken to be.

@@ -7,6 +7,7 @@ public struct SyscallMetadata {
     private let tracefs = Tracefs()
     private var known: [String: SyscallSignature] = [:]
 
+    /// Opens tracefs, where this process may.
     public init() {}
 
     /// False: the kernel has no such metadata (CONFIG_FTRACE_SYSCALLS), or does not let us read it.

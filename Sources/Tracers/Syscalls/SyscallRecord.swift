@@ -30,7 +30,9 @@ public struct SyscallRecord {
     /// The record's bytes, to be kept.
     public var copy: [UInt8] { Array(bytes) }
 
+    /// What the record tells: which of its fields mean what.
     public var type: syscall_record_type { syscall_record_type(UInt32(header.type)) }
+    /// Whether a bit of the header's `flags` is set.
     public func has(_ flag: syscall_flags) -> Bool { UInt32(header.flags) & flag.rawValue != 0 }
 
     /// The error number of a call that failed; nil: it did not, or has not returned.
@@ -66,11 +68,14 @@ public struct SyscallRecord {
 
 /// A piece of the target's memory that a record holds.
 public struct SyscallCapture {
+    /// Of which argument, how it was read, and how much there is.
     public let header: syscall_capture
     /// Borrowed of the record.
     public let bytes: UnsafeRawBufferPointer
 
+    /// Whether a bit of the header's `flags` is set.
     public func has(_ flag: syscall_capture_flags) -> Bool { UInt32(header.flags) & flag.rawValue != 0 }
+    /// How the memory was read, and so what ``bytes`` are.
     public var kind: syscall_capture_kind { syscall_capture_kind(UInt32(header.kind)) }
 }
 
@@ -81,6 +86,7 @@ extension SyscallRecord {
 
         init(_ payload: UnsafeRawBufferPointer) { rest = payload }
 
+        /// The next capture; nil where there is none, or not all of it.
         public mutating func next() -> SyscallCapture? {
             let head = MemoryLayout<syscall_capture>.size
             guard rest.count >= head else { return nil }
@@ -93,6 +99,7 @@ extension SyscallRecord {
         }
     }
 
+    /// The captures, in the order in which they were made.
     public var captures: Captures { Captures(payload) }
 
     /// The first capture of an argument, at entry or at exit.

@@ -4,8 +4,10 @@ import Linux
 
 /// What a parameter, or a result, of a system call is.
 public struct SyscallType: Sendable, Equatable {
+    /// What a value is, or what the memory is that it points to.
     public enum Kind: String, Sendable {
         // Registers.
+        /// A number: of 32 bits with a sign, and without; of 64 without, and with; in hexadecimal; in octal.
         case int, u32, uint, long, hex, octal
         /// A user's or a group's; -1: none. And the mode of a file, with its type.
         case id, mode
@@ -15,6 +17,7 @@ public struct SyscallType: Sendable, Equatable {
         case `protocol`
         /// An address whose memory is not read.
         case pointer
+        /// A descriptor; one that a path begins at, which can be AT_FDCWD.
         case fd, dirfd
         /// A number of a signal.
         case signal
@@ -27,9 +30,13 @@ public struct SyscallType: Sendable, Equatable {
         /// What another argument makes of it.
         case ioctl, ioctlarg, fcntl, prctl, sockopt, optval, futex, futextime
         // Memory.
+        /// A path, or any text, up to its NUL; bytes; argv; an array of iovec; a msghdr.
         case path, string, buffer, strings, iovec, message
+        /// Bytes; a socket's address; arrays of pollfd and of epoll_event; bits of an fd_set; ids; a loff_t.
         case bytes, sockaddr, pollfds, epollevents, fdset, ids, offset
+        /// Structures of that name; two timespecs; the kernel's sigset and sigaction; the two descriptors of a pipe.
         case stat, statx, timespec, timespecs, timeval, itimerval, itimerspec, rlimit, sigset, sigaction, pipe
+        /// A status as wait(2) has it; structures of that name, clone_args and open_how among them.
         case status, utsname, sysinfo, epollevent, cloneargs, openhow, rusage, siginfo, sigevent, statfs
         /// An int that is pointed to.
         case intPointer
@@ -37,6 +44,7 @@ public struct SyscallType: Sendable, Equatable {
         case select
     }
 
+    /// How it is captured, and how it is written.
     public let kind: Kind
     /// The set of names of a choice or a mask.
     public var names = ""
@@ -47,20 +55,28 @@ public struct SyscallType: Sendable, Equatable {
     /// The kernel reads it, and writes it: it is read at entry, and again at the call's return.
     public var isTwice = false
 
+    /// - Parameter kind: what it is; nothing else is told of it.
     public init(kind: Kind) { self.kind = kind }
 }
 
 /// A call's name and what its arguments are.
 public struct SyscallSignature: Sendable {
+    /// One argument of a call.
     public struct Parameter: Sendable {
+        /// As the call's manual page has it; empty where it is not known.
         public let name: String
+        /// How it is captured, and how it is written.
         public let type: SyscallType
     }
 
+    /// The call's, as ``Linux/SyscallTable`` has it.
     public let name: String
+    /// In the order of the registers, six at most.
     public let parameters: [Parameter]
+    /// What a call that succeeds returns.
     public let result: SyscallType
 
+    /// - Parameter parameters: in the order of the registers, six at most.
     public init(name: String, parameters: [Parameter], result: SyscallType = SyscallType(kind: .long)) {
         self.name = name
         self.parameters = parameters

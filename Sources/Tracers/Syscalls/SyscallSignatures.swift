@@ -3,9 +3,9 @@
 /// How the calls that programs make most are decoded: a line each.
 ///
 /// `name parameter:type … = result`. What a type means is in ``SyscallType``; `^` behind one: the
-/// kernel writes it, so that it is read when the call returns; `+`: it is read before and after. `#n`: argument n (from 0) says how much
-/// there is, `#r`: the result does. `&name`: flags of that name, `|name`: one of them (SyscallNames of
-/// `Rendering`). Numbers and types are those of the calls' manual pages, and of
+/// kernel writes it, so that it is read when the call returns; `+`: it is read before and after. `#n`:
+/// argument n (from 0) says how much there is, `#r`: the result does. `&name`: flags of that name,
+/// `|name`: one of them (SyscallNames of `Rendering`). Numbers and types are those of the calls' manual pages, and of
 /// include/linux/syscalls.h where they differ.
 enum SyscallTexts {
     static let lines = """

@@ -9,9 +9,13 @@ extension SyscallTracer {
         case summary(byProcess: Bool)
     }
 
+    /// What is observed, of whom, and what comes of it.
     public struct Options: Sendable {
+        /// Whose calls are observed.
         public var target: Target
+        /// What comes of the calls.
         public var result = Result.records
+        /// Which calls are wanted; the kernel's programs apply it, but for some patterns.
         public var filter = SyscallFilter()
         /// Observe the children that the target's processes make, too.
         public var followsChildren = true
@@ -28,6 +32,7 @@ extension SyscallTracer {
         /// For a summary by process: pairs of a process and a call that there is room for.
         public var maxSums = 16_384
 
+        /// - Parameter target: whose calls are observed.
         public init(target: Target) { self.target = target }
 
         /// What ``stringLimit`` can be at most.
@@ -36,10 +41,12 @@ extension SyscallTracer {
 
     /// The stops by which ``Options/isLossless`` kept the target from running ahead.
     public struct FlowControl: Sendable, Equatable {
+        /// How often a process was stopped.
         public var stops: UInt64 = 0
         /// Their time, summed over processes, in nanoseconds.
         public var stoppedNanoseconds: UInt64 = 0
 
+        /// Nothing was stopped.
         public init() {}
     }
 }

@@ -27,6 +27,7 @@ public struct SyscallTracer: ~Copyable {
 
     /// Records of calls that have been given so far.
     public private(set) var arrivedCalls: UInt64 = 0
+    /// What ``Options/isLossless`` did to the target so far.
     public private(set) var flowControl = FlowControl()
 
     /// Readable when a good part of the buffer is full. ``collect(_:)`` is to be called every 20 ms or so

@@ -5,14 +5,20 @@ public import Statistics
 public struct BestRuns: Sendable {
     /// K, E and N, and what came of it; its values are the net times of the runs, in nanoseconds.
     public private(set) var repetition: KBest
+    /// Those whose execution the kernel told of, in order.
     public private(set) var runs: [TimedRun] = []
     /// Of the fastest run: its threads and processes.
     public private(set) var fastestReport: TimeReport?
+    /// The run with the least net time; nil before the first.
     public private(set) var fastest: TimedRun?
     /// Runs whose execution the kernel did not tell of.
     public private(set) var unobserved = 0
+    /// Runs before those that count.
     public let warmups: Int
 
+    /// - Parameters:
+    ///   - repetition: K, E and N; without runs.
+    ///   - warmups: runs before those that count.
     public init(repetition: KBest, warmups: Int) {
         self.repetition = repetition
         self.warmups = warmups

@@ -3,10 +3,14 @@ public import Statistics
 
 /// Programs that were run by turns, in random order, to compare them with the first of them.
 public struct Comparison: Sendable {
+    /// One of the programs, and its runs.
     public struct Program: Sendable {
+        /// As the user wrote it.
         public let command: String
+        /// In order, without warm-ups.
         public var runs: [TimedRun] = []
 
+        /// - Parameter command: as the user wrote it.
         public init(command: String) { self.command = command }
 
         /// Nanoseconds from execution to end; nil before the first run.
@@ -16,15 +20,21 @@ public struct Comparison: Sendable {
         public func time(in state: ThreadState) -> Sample? { Sample(runs.map { Double($0.ledger[state]) }) }
     }
 
+    /// In the order in which they were given.
     public var programs: [Program]
     /// Of the order, and of the intervals.
     public let seed: UInt64
+    /// Runs of each program before those that count.
     public let warmups: Int
     /// Runs whose execution the kernel did not tell of.
     public var unobserved = 0
     /// Whether page faults were measured apart; nil before the first run.
     public var measuresFaults: Bool?
 
+    /// - Parameters:
+    ///   - commands: as the user wrote them; the first is the one to compare with.
+    ///   - seed: of the order, and of the intervals.
+    ///   - warmups: runs of each before those that count.
     public init(commands: [String], seed: UInt64, warmups: Int) {
         programs = commands.map { Program(command: $0) }
         self.seed = seed

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CEvents
 
-/// Counts of durations in four buckets an octave, as `bpf/time.bpf.c` keeps them. Of most threads
+/// Counts of durations in four buckets an octave, as `bpf/time_ledger.bpf.h` keeps them. Of most threads
 /// few buckets are in use, so only those are held.
 public struct LatencyHistogram: Sendable, Equatable {
     /// Ascending by bucket.
@@ -9,6 +9,7 @@ public struct LatencyHistogram: Sendable, Equatable {
     /// The largest duration in nanoseconds, exact.
     public private(set) var max: UInt64 = 0
 
+    /// Of no duration.
     public init() {}
 
     /// - Parameter counts: one for each bucket, up to 256 of them.
@@ -21,6 +22,7 @@ public struct LatencyHistogram: Sendable, Equatable {
         one.max == other.max && one.buckets.elementsEqual(other.buckets, by: ==)
     }
 
+    /// How many durations there are.
     public var count: UInt64 { buckets.reduce(0) { $0 + $1.count } }
 
     /// The duration in nanoseconds that a fraction of all do not exceed; nil when there are none.
@@ -38,7 +40,7 @@ public struct LatencyHistogram: Sendable, Equatable {
         return max
     }
 
-    /// Inverse of count_latency() in bpf/time.bpf.c.
+    /// Inverse of count_latency() in bpf/time_ledger.bpf.h.
     static func middle(of bucket: UInt8) -> UInt64 {
         let unit = UInt64(1) << UInt64(TIME_LATENCY_SHIFT)
         let index = UInt64(bucket)
@@ -47,7 +49,7 @@ public struct LatencyHistogram: Sendable, Equatable {
         return (4 + index % 4) * width + width / 2
     }
 
-    /// The bucket of a duration: count_latency() in bpf/time.bpf.c.
+    /// The bucket of a duration: count_latency() in bpf/time_ledger.bpf.h.
     static func bucket(of nanoseconds: UInt64) -> UInt8 {
         let units = nanoseconds >> UInt64(TIME_LATENCY_SHIFT)
         guard units >= 4 else { return UInt8(units) }

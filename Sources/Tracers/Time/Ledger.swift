@@ -8,20 +8,29 @@ public struct Ledger: Sendable {
     private var states = InlineArray<20, UInt64>(repeating: 0)
     /// Of the time in ``ThreadState/other``: by system call, by number; -1: in none; -2: in further ones.
     public var otherWaits: [Int32: UInt64] = [:]
+    /// How often it gave up its CPU, to wait or to stop.
     public var voluntarySwitches: UInt64 = 0
+    /// How often it was taken off its CPU, and could have run on.
     public var involuntarySwitches: UInt64 = 0
+    /// How often it went to another CPU, by the kernel's own count.
     public var migrations: UInt64 = 0
+    /// System calls that were seen to begin.
     public var syscalls: UInt64 = 0
+    /// Page faults that read nothing from a disk, by the kernel's own count.
     public var minorFaults: UInt64 = 0
+    /// Page faults that read from a disk, by the kernel's own count.
     public var majorFaults: UInt64 = 0
     /// How long it waited for a CPU, each time.
     public var runQueueLatency = LatencyHistogram()
+    /// CPU times as the kernel accounts for them.
     public var kernelTimes = KernelTimes()
     /// Of interval counting, where that was asked for.
     public var samples = ModeSamples()
 
+    /// Of no thread: all is 0.
     public init() {}
 
+    /// Nanoseconds in a state.
     public subscript(state: ThreadState) -> UInt64 {
         get { states[state.rawValue] }
         set { states[state.rawValue] = newValue }
@@ -32,12 +41,15 @@ public struct Ledger: Sendable {
 
     /// Time on a CPU, the interrupts that struck included.
     public var onCPU: UInt64 { sum([.user, .system, .fault, .irq, .softirq]) }
+    /// Time ready to run, and waiting for a CPU.
     public var runnable: UInt64 { self[.preempted] + self[.woken] }
+    /// Time off the CPU until it was woken, whatever it waited for.
     public var blocked: UInt64 { sum(ThreadState.blocked) }
 
     /// What the states leave unexplained. Zero unless something is wrong.
     public var residual: Int64 { Int64(bitPattern: wall &- sum(ThreadState.allCases)) }
 
+    /// Adds all times and counts of another.
     public static func += (sum: inout Ledger, other: Ledger) {
         sum.combine(other, &+)
         sum.runQueueLatency.add(other.runQueueLatency)
@@ -86,12 +98,14 @@ public struct Ledger: Sendable {
 /// What the kernel's own accounting says, in nanoseconds (`utime`, `stime` and
 /// `se.sum_exec_runtime` of `struct task_struct`), since the thread was seen first.
 public struct KernelTimes: Sendable, Equatable {
-    /// Raw: with tick accounting, whole ticks that found it in user mode or in the kernel.
+    /// Raw: with tick accounting, whole ticks that found it in user mode.
     public var user: UInt64 = 0
+    /// Raw: with tick accounting, whole ticks that found it in the kernel.
     public var system: UInt64 = 0
     /// Exact: measured by the scheduler at each switch, and up to date at the last one.
     public var runtime: UInt64 = 0
 
+    /// Nothing accounted for.
     public init() {}
 
     /// As getrusage(2) and /proc show it: the exact run time in the proportion of the ticks

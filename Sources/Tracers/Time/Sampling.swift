@@ -10,6 +10,9 @@ public struct Sampling: Sendable, Equatable {
         /// Draw each interval between two samples at random, rather than take the same.
         public var isJittered: Bool
 
+        /// - Parameters:
+        ///   - rate: samples a second on each CPU, on average.
+        ///   - isJittered: draw each interval at random.
         public init(rate: Int, isJittered: Bool = false) {
             self.rate = rate
             self.isJittered = isJittered
@@ -20,6 +23,7 @@ public struct Sampling: Sendable, Equatable {
     /// The clock behind jittered samples strikes at least four times as often.
     public static func maxRate(jittered: Bool) -> Int { max(1, SamplingClock.maxRate / (jittered ? 4 : 1)) }
 
+    /// As they were asked for.
     public let options: Options
     /// CPUs that were sampled.
     public let cpus: Int
@@ -54,8 +58,11 @@ public struct Sampling: Sendable, Equatable {
 
 /// Samples that found a thread on a CPU, by mode.
 public struct ModeSamples: Sendable, Equatable {
+    /// Samples in user mode.
     public var user: UInt64 = 0
+    /// Samples in kernel mode.
     public var system: UInt64 = 0
 
+    /// No samples.
     public init() {}
 }

@@ -3,8 +3,10 @@ public import Linux
 
 /// The CPU time of the same threads as it was measured, as samples say, and as the kernel's ticks say.
 public struct TimeAccount: Sendable {
+    /// All time on a CPU, or the part of it in one mode.
     public enum Mode: String, Sendable, CaseIterable { case onCPU = "on_cpu", user, system }
 
+    /// Which time this is about.
     public let mode: Mode
     /// As the ledger has it, in nanoseconds. System time has that in page faults in it.
     public let exact: UInt64
@@ -22,10 +24,11 @@ public struct TimeAccount: Sendable {
     /// nil where it is not from ticks.
     public let rawEstimate: TimeEstimate?
 
-    /// Whether samples, what the kernel reports, and its raw times are within their intervals; nil where
-    /// there is none.
+    /// Whether the samples' interval meets ``exactRange``; nil: it was not sampled.
     public var sampledAgrees: Bool? { sampled?.explains(exactRange) }
+    /// Whether the interval of what the kernel reports meets ``exactRange``; nil where there is none.
     public var reportedAgrees: Bool? { reportedEstimate?.explains(exactRange) }
+    /// Whether the interval of the kernel's raw times meets ``exactRange``; nil where there is none.
     public var rawAgrees: Bool? { rawEstimate?.explains(exactRange) }
 }
 

@@ -2,17 +2,23 @@
 
 /// A thread of the target and where its time went.
 public struct ThreadLedger: Sendable {
+    /// Its process, in the observer's PID namespace; 0: it is not in that.
     public let pid: UInt32
+    /// In the observer's PID namespace; 0: it is not in that.
     public let tid: UInt32
+    /// Its process's parent, in the observer's PID namespace; 0: it is not in that.
     public let parentPID: UInt32
     /// As the kernel has it: at most 15 bytes, any but NUL; repaired to UTF-8.
     public let command: String
-    /// CLOCK_MONOTONIC, nanoseconds: when its process was created, when the thread was seen first,
-    /// and its end, or the moment of the report for one that lives.
+    /// When its process was created: CLOCK_MONOTONIC, nanoseconds.
     public let processStart: UInt64
+    /// When it was seen first, or the report before was made: CLOCK_MONOTONIC, nanoseconds.
     public let first: UInt64
+    /// Its end, or the moment of the report for one that lives: CLOCK_MONOTONIC, nanoseconds.
     public let end: UInt64
+    /// It had not ended when it was read.
     public let isAlive: Bool
+    /// From ``first`` to ``end``.
     public let ledger: Ledger
 
     /// No state is longer than its life, as when time is taken from one twice.
@@ -24,22 +30,31 @@ public struct ThreadLedger: Sendable {
 
 /// A process of the target: its threads summed.
 public struct ProcessLedger: Sendable {
+    /// In the observer's PID namespace; 0: it is not in that.
     public let pid: UInt32
+    /// In the observer's PID namespace; 0: it is not in that.
     public let parentPID: UInt32
     /// The command of its first thread.
     public let command: String
+    /// When it was created: CLOCK_MONOTONIC, nanoseconds.
     public let processStart: UInt64
+    /// How many are summed.
     public let threads: Int
     /// From the first sight of its first thread to the end of its last, in nanoseconds.
     public let elapsed: UInt64
+    /// One of its threads is.
     public let isAlive: Bool
+    /// The sum of its threads.
     public let ledger: Ledger
 }
 
 /// Threads that ended so long ago that just their sum is kept.
 public struct EarlierThreads: Sendable {
+    /// How many there were.
     public var threads = 0
+    /// How many of them were the first thread of a process.
     public var processes = 0
+    /// Their sum.
     public var ledger = Ledger()
     /// When the first of them was seen, CLOCK_MONOTONIC.
     var first = UInt64.max
@@ -56,10 +71,13 @@ public struct EarlierThreads: Sendable {
 public struct TimeReport: Sendable {
     /// From the first sight of the first thread to the last end, in nanoseconds.
     public var elapsed: UInt64
+    /// Those that live, and those that ended and are kept one by one.
     public var threads: [ThreadLedger]
+    /// The threads of ``threads`` by process, in the order of the first of each.
     public var processes: [ProcessLedger]
     /// Those that are in neither, and in ``total``.
     public var earlier: EarlierThreads
+    /// All threads, the earlier ones included.
     public var total: Ledger
     /// False: time in page faults is inside user and system time.
     public var measuresFaults: Bool
@@ -70,7 +88,9 @@ public struct TimeReport: Sendable {
     public var boundary: UInt64
     /// How it was sampled; nil: it was not.
     public var sampling: Sampling?
+    /// Whether the ledgers are exact, or lower bounds.
     public var completeness: Completeness
+    /// What keeping the ledgers cost.
     public var observer: ObserverCost
 
     init(

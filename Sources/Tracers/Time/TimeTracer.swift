@@ -14,7 +14,9 @@ import Linux
 /// print(try tracer.report().total[.user])
 /// ```
 public struct TimeTracer: ~Copyable {
+    /// Of whom ledgers are kept, and what goes with them.
     public struct Options: Sendable {
+        /// Whose threads have ledgers.
         public var target: Target
         /// Observe the children that the target's processes make, too.
         public var followsChildren = true
@@ -29,6 +31,7 @@ public struct TimeTracer: ~Copyable {
         /// Count samples beside the ledger; nil: do not.
         public var sampling: Sampling.Options?
 
+        /// - Parameter target: whose threads have ledgers.
         public init(target: Target) { self.target = target }
     }
 

@@ -12,6 +12,7 @@ public struct TimedRun: Sendable {
     public let net: UInt64
     /// Of its threads and those of its children, summed.
     public let ledger: Ledger
+    /// How the program ended; nil: it is not known.
     public let exit: LaunchedProcess.Exit?
 
     /// nil: the kernel did not tell of its execution.
@@ -40,19 +41,23 @@ public struct TimedRun: Sendable {
 extension TimedRun {
     /// What disturbed a run, or what it had more of than the fastest one.
     public struct Disturbance: Sendable, Equatable {
+        /// What took the time.
         public enum Cause: Sendable, Equatable {
             /// Taken from its CPU for another thread.
             case preempted
             /// Woken, and the CPUs were busy.
             case otherLoad
+            /// Interrupts, and deferred interrupt work, that struck its threads.
             case interrupts
             /// Pages that were read from a disk.
             case pageIns
+            /// Taken to other CPUs more often.
             case migrated
             /// Not from outside: more time in some state.
             case state(ThreadState)
         }
 
+        /// What took the time.
         public let cause: Cause
         /// How much time that took, of a state how much more; nil: that is not known.
         public let nanoseconds: UInt64?
