@@ -43,8 +43,9 @@ enum KernelHook {
     /// Of a kernel that runs they never change.
     private static let numbers = Mutex<[KernelType: UInt32]>([:])
 
-    /// Has libbpf ask us, for every object of this process. Before one is opened, and once.
-    static let register: Void = {
+    /// Has libbpf ask us, for every object of this process. Before one is opened, and once. 0, or -errno where
+    /// libbpf refuses.
+    static let registration: Int32 = {
         var options = libbpf_prog_handler_opts()
         options.sz = MemoryLayout<libbpf_prog_handler_opts>.size
         options.prog_prepare_load_fn = { program, options, _ in
@@ -58,8 +59,9 @@ enum KernelHook {
         for section in sections {
             let status = libbpf_register_prog_handler(
                 section.prefix, BPF_PROG_TYPE_RAW_TRACEPOINT, section.attach, &options)
-            precondition(status >= 0, "libbpf takes no handler for \(section.prefix): \(status)")
+            guard status >= 0 else { return status }
         }
+        return 0
     }()
 
     static func all(in object: OpaquePointer) -> [Use] {

@@ -36,7 +36,9 @@ public struct OpenObject: ~Copyable {
     }
 
     private init(name: String, open: (inout bpf_object_open_opts) -> OpaquePointer?) throws(BPFError) {
-        KernelHook.register
+        guard KernelHook.registration == 0 else {
+            throw BPFError("register hooks for", name, errno: -KernelHook.registration)
+        }
         let types = KernelTypes.withShared { _ in memfd_create("types", UInt32(MFD_CLOEXEC)) } ?? -1
         let ((pointer, error), log) = LogCapture.capture {
             var options = bpf_object_open_opts()

@@ -8,7 +8,7 @@ public struct CPUSet: Sendable, Equatable {
     /// - Parameter numbers: of CPUs, from 0; those from 8,192 on are left out.
     public init(_ numbers: [Int]) {
         withUnsafeMutableBytes(of: &cpus) { bytes in
-            for cpu in numbers where bytes.indices.contains(cpu / 8) { bytes[cpu / 8] |= 1 << UInt8(cpu % 8) }
+            for cpu in numbers where cpu >= 0 && bytes.indices.contains(cpu / 8) { bytes[cpu / 8] |= 1 << UInt8(cpu % 8) }
         }
     }
 
@@ -29,7 +29,7 @@ public struct CPUSet: Sendable, Equatable {
 
     /// Whether a CPU is in it, by its number, from 0.
     public func contains(_ cpu: Int) -> Bool {
-        withUnsafeBytes(of: cpus) { $0.indices.contains(cpu / 8) && $0[cpu / 8] >> UInt8(cpu % 8) & 1 == 1 }
+        withUnsafeBytes(of: cpus) { cpu >= 0 && $0.indices.contains(cpu / 8) && $0[cpu / 8] >> UInt8(cpu % 8) & 1 == 1 }
     }
 
     /// In rising order.

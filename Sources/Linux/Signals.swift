@@ -21,7 +21,11 @@ public final class Signals {
         for signal in signals where apus_is_ignored(signal) == 0 { sigaddset(&set, signal) }
         pthread_sigmask(SIG_BLOCK, &set, &previous)
         let descriptor = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
-        guard descriptor >= 0 else { throw SystemError("watch", "signals", errno: errno) }
+        guard descriptor >= 0 else {
+            let error = errno
+            pthread_sigmask(SIG_SETMASK, &previous, nil)
+            throw SystemError("watch", "signals", errno: error)
+        }
         self.descriptor = descriptor
         previousMask = previous
     }

@@ -165,8 +165,9 @@ extension CountersReport {
 
     /// By event, in the report's order: times in nanoseconds, null where there is no figure.
     private func write(_ counts: Counts, to json: inout JSONWriter) {
-        json.value("user_ns", counts.userTime)
-        json.value("kernel_ns", counts.kernelTime)
+        json.value("time_ns", counts.time)
+        json.value("user_ns", splitsTime ? counts.userTime : nil)
+        json.value("kernel_ns", splitsTime ? counts.kernelTime : nil)
         json.array("events") { json in
             for index in events.indices {
                 let count = counts.events[index]

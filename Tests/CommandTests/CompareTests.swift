@@ -75,7 +75,7 @@ extension CommandTests {
         }
 
         @Test func `another seed changes the order of runs and no verdict`() throws {
-            func documents(_ seeds: String...) throws -> [CompareDocument] {
+            func runs(of seeds: String...) throws -> [CompareDocument] {
                 try seeds.map { seed in
                     try document(
                         try compare(
@@ -87,9 +87,9 @@ extension CommandTests {
                 let shown = documents.map { $0.cells.map(Self.showsDifference) }
                 return shown[0] == shown[1] && shown[0].contains(true)
             }
-            var documents = try documents("1", "2")
+            var documents = try runs(of: "1", "2")
             // One interval of twenty is wrong by its own account, and more beside other work: not twice.
-            if !agree(documents) { documents = try documents("3", "4") }
+            if !agree(documents) { documents = try runs(of: "3", "4") }
             #expect(agree(documents), "\(documents.map(\.cells))")
             let orders = documents.map {
                 $0.runs.filter { $0.phase == "measured" }.map { "\($0.workload)\($0.observer)" }

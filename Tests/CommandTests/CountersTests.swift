@@ -74,7 +74,16 @@ extension CommandTests {
             }
             let last = try #require(try JSONSerialization.jsonObject(with: Data(ours[2].utf8)) as? [String: Any])
             #expect(last["schema"] as? String == "apus.counters/1" && last["event"] == nil)
-            #expect((last["processes"] as? [[String: Any]])?.count == 1)
+            let processes = try #require(last["processes"] as? [[String: Any]])
+            #expect(processes.count == 1)
+            let (user, kernel) = (processes[0]["user_ns"] as? Int ?? 0, processes[0]["kernel_ns"] as? Int ?? 0)
+            #expect(user > 0 && kernel > 0 && processes[0]["time_ns"] as? Int == user + kernel)
+            // Of software events alone no mode is known.
+            let plain = try apus("counters", "--json", "-e", "faults", "true").errorText.split(separator: "\n")
+            let whole = try #require(
+                try JSONSerialization.jsonObject(with: Data((plain.last ?? "").utf8)) as? [String: Any])
+            let total = try #require(whole["total"] as? [String: Any])
+            #expect(total["user_ns"] is NSNull && total["kernel_ns"] is NSNull && total["time_ns"] as? Int ?? 0 > 0)
             #expect((last["observer"] as? [String: Any])?["bpf_run_count"] is NSNumber)
         }
 

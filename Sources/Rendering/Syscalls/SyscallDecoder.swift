@@ -29,7 +29,7 @@ struct SyscallDecoder {
         case .mask: step.names?.append(mask: value & 0xffff_ffff, to: &buffer)
         case .path: append(string: SYSCALL_CAPTURE_PATH, step, argument, &buffer)
         case .string: append(string: SYSCALL_CAPTURE_STRING, step, argument, &buffer)
-        case .buffer, .bytes: append(string: SYSCALL_CAPTURE_BUFFER, step, argument, &buffer)
+        case .buffer: append(string: SYSCALL_CAPTURE_BUFFER, step, argument, &buffer)
         default: return appendRare(step, argument: argument, value: value, to: &buffer)
         }
         return true

@@ -20,8 +20,6 @@ public struct SyscallFormat {
 
     /// What each line begins with, after the thread.
     public var time = Time.none
-    /// Not used yet: lines have no colours.
-    public var style = TextStyle(isOn: false)
     /// Whether delivered signals have lines.
     public var showsSignals = true
 

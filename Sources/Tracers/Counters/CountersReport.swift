@@ -75,6 +75,9 @@ public struct CountersReport: Sendable {
     public let events: [CounterEvent]
     /// For each event: why this machine does not have it; nil: it has.
     public let unsupported: [String?]
+    /// Whether time is told apart by mode: where only software events are counted nothing needs it, no program
+    /// runs where the mode changes, and all time is in ``Counts/kernelTime``.
+    public var splitsTime: Bool { events.contains(where: \.needsModeChanges) }
     /// How long was observed, in nanoseconds.
     public var elapsed: UInt64
     /// Those that live, and those that ended and are kept one by one.

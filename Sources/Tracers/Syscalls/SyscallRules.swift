@@ -93,7 +93,7 @@ public enum SyscallRules {
         // A name of up to 16 bytes, of PR_SET_NAME and PR_GET_NAME.
         case .prctl where type.atExit: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
         case .string: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
-        case .buffer, .bytes: (kind, size) = (SYSCALL_CAPTURE_BUFFER, 0)
+        case .buffer: (kind, size) = (SYSCALL_CAPTURE_BUFFER, 0)
         case .strings: (kind, size) = (SYSCALL_CAPTURE_STRINGS, 0)
         case .iovec: (kind, size) = (SYSCALL_CAPTURE_IOVEC, 0)
         case .message: (kind, size) = (SYSCALL_CAPTURE_MESSAGE, 0)

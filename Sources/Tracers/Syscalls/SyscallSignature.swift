@@ -33,7 +33,7 @@ public struct SyscallType: Sendable, Equatable {
         /// A path, or any text, up to its NUL; bytes; argv; an array of iovec; a msghdr.
         case path, string, buffer, strings, iovec, message
         /// Bytes; a socket's address; arrays of pollfd and of epoll_event; bits of an fd_set; ids; a loff_t.
-        case bytes, sockaddr, pollfds, epollevents, fdset, ids, offset
+        case sockaddr, pollfds, epollevents, fdset, ids, offset
         /// Structures of that name; two timespecs; the kernel's sigset and sigaction; the two descriptors of a pipe.
         case stat, statx, timespec, timespecs, timeval, itimerval, itimerspec, rlimit, sigset, sigaction, pipe
         /// A status as wait(2) has it; structures of that name, clone_args and open_how among them.
