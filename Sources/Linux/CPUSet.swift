@@ -8,7 +8,9 @@ public struct CPUSet: Sendable, Equatable {
     /// - Parameter numbers: of CPUs, from 0; those from 8,192 on are left out.
     public init(_ numbers: [Int]) {
         withUnsafeMutableBytes(of: &cpus) { bytes in
-            for cpu in numbers where cpu >= 0 && bytes.indices.contains(cpu / 8) { bytes[cpu / 8] |= 1 << UInt8(cpu % 8) }
+            for cpu in numbers where cpu >= 0 && bytes.indices.contains(cpu / 8) {
+                bytes[cpu / 8] |= 1 << UInt8(cpu % 8)
+            }
         }
     }
 

@@ -68,16 +68,20 @@ func expectBalanced(_ report: TimeReport, sourceLocation: SourceLocation = #_sou
                 sourceLocation: sourceLocation)
         }
     }
-    // A kernel can fail to tell of a switch, here above all of those from threads that it hides. And 7.2
-    // lets a program be preempted, and skips the runs of others meanwhile: rarely on a CPU, often on an
-    // emulated one. It must be said, and nothing else may be wrong.
-    let reasons = report.completeness.reasons.filter {
-        !$0.hasPrefix("the kernel did not tell of") && !(KernelTests.isGuest && $0.hasPrefix("the kernel skipped"))
-    }
-    #expect(reasons.isEmpty, "\(reasons)", sourceLocation: sourceLocation)
+    expectSoundness(report.completeness, sourceLocation: sourceLocation)
     #expect(
         report.total.wall == report.threads.reduce(0) { $0 + $1.ledger.wall },
         sourceLocation: sourceLocation)
+}
+
+/// Nothing is wrong but what a kernel does. It can fail to tell of a switch, here above all of those from threads
+/// that it hides. And 7.2 lets a program be preempted, and skips the runs of others meanwhile: rarely on a CPU,
+/// often on an emulated one. It must be said.
+func expectSoundness(_ completeness: Completeness, sourceLocation: SourceLocation = #_sourceLocation) {
+    let reasons = completeness.reasons.filter {
+        !$0.hasPrefix("the kernel did not tell of") && !(KernelTests.isGuest && $0.hasPrefix("the kernel skipped"))
+    }
+    #expect(reasons.isEmpty, "\(reasons)", sourceLocation: sourceLocation)
 }
 
 /// One value is another within a fraction of it, or within an absolute margin.
