@@ -4,11 +4,14 @@ import Glibc
 
 extension RingBuffer {
     /// A ring that the kernel makes on a thread of its own, while its object is being configured and its
-    /// types are searched for: 16 MB are cleared and mapped in 5 ms and more.
+    /// types are searched for: 16 MB are cleared and mapped in 5 ms and more. The object can be loaded when there
+    /// is a map, and the mapping is wanted only then.
     public final class Creation: @unchecked Sendable {
-        // Written by the thread, and read once that has been joined.
+        // Written by the thread: the map's before it says that this is there, the rest before it is joined.
+        private var map: Int32 = -1
         private var ring: RingBuffer?
         private var failure: BPFError?
+        private let isCreated: UnsafeMutablePointer<sem_t>
         private var thread: pthread_t?
 
         /// Begins.
@@ -16,9 +19,14 @@ extension RingBuffer {
         /// - Parameter bytes: a power of two, at least a page.
         /// - Parameter onWakeup: as in ``RingBuffer/init(_:onWakeup:)``.
         public init(name: String, bytes: Int, onWakeup: Bool = false) {
+            isCreated = .allocate(capacity: 1)
+            sem_init(isCreated, 0, 0)
             let make: @Sendable () -> Void = { [self] in
+                map = bpf_map_create(BPF_MAP_TYPE_RINGBUF, name, 0, 0, UInt32(clamping: bytes), nil)
+                sem_post(isCreated)
                 do throws(BPFError) {
-                    ring = try RingBuffer(name: name, bytes: bytes, onWakeup: onWakeup)
+                    guard map >= 0 else { throw BPFError("create the ring", name, errno: -map) }
+                    ring = try RingBuffer(taking: map, bytes: bytes, name: name, onWakeup: onWakeup)
                 } catch {
                     failure = error
                 }
@@ -27,13 +35,19 @@ extension RingBuffer {
             if thread == nil { make() }
         }
 
-        deinit { if let thread { pthread_detach(thread) } }
+        // The thread has a reference, too: it is over.
+        deinit {
+            if let thread { pthread_detach(thread) }
+            sem_destroy(isCreated)
+            isCreated.deallocate()
+        }
 
-        /// Of the map.
+        /// Of the map, which need not be mapped yet; once.
         var descriptor: Int32 {
             get throws(BPFError) {
-                try wait()
-                return ring?.mapDescriptor ?? -1
+                while sem_wait(isCreated) != 0 {}
+                if map < 0 { try wait() }
+                return map
             }
         }
 
@@ -51,11 +65,5 @@ extension RingBuffer {
             thread = nil
             if let failure { throw failure }
         }
-    }
-
-    private init(name: String, bytes: Int, onWakeup: Bool) throws(BPFError) {
-        let descriptor = bpf_map_create(BPF_MAP_TYPE_RINGBUF, name, 0, 0, UInt32(clamping: bytes), nil)
-        guard descriptor >= 0 else { throw BPFError("create the ring", name, errno: -descriptor) }
-        try self.init(taking: descriptor, bytes: bytes, name: name, onWakeup: onWakeup)
     }
 }
