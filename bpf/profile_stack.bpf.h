@@ -10,13 +10,12 @@
 
 #include "common.bpf.h"
 #include "profile.h"
+#include "wakeup.bpf.h"
 
 /* Which frames are taken. */
 const volatile __u32 parts = PROFILE_KERNEL | PROFILE_USER;
 /* So that no program can make two of its stacks look alike. */
 const volatile __u64 seeds[2] = {1, 1};
-/* So many bytes of `stacks` wake the reader. */
-const volatile __u64 wakeup_bytes = 4096;
 
 struct profile_cpu cpus[PROFILE_CPUS] = {};
 
@@ -171,15 +170,16 @@ static __always_inline bool count_stack(struct profile_stack *stack, struct task
 
 	if (!count) {
 		describe(stack, task);
-		flags = bpf_ringbuf_query(&stacks, BPF_RB_AVAIL_DATA) >= wakeup_bytes
-				? BPF_RB_FORCE_WAKEUP
-				: BPF_RB_NO_WAKEUP;
+		flags = wakeup_flags(bpf_ringbuf_query(&stacks, BPF_RB_AVAIL_DATA));
 		/* First the stack: what is counted has one. If two CPUs meet it, it crosses twice.
 		 */
 		size = 8 * ((__u64)stack->kernel_frames + stack->user_frames);
 		size += __builtin_offsetof(struct profile_stack, frames);
-		if (bpf_ringbuf_output(&stacks, stack, bounded(size, sizeof(*stack) + 1), flags))
+		if (bpf_ringbuf_output(&stacks, stack, bounded(size, sizeof(*stack) + 1), flags)) {
+			/* Nobody was woken by it. */
+			is_woken = false;
 			return false;
+		}
 		if (!bpf_map_update_elem(&counts, &stack->key, &first, BPF_NOEXIST))
 			return true;
 		count = bpf_map_lookup_elem(&counts, &stack->key);

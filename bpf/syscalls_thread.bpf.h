@@ -6,13 +6,12 @@
 
 #include "common.bpf.h"
 #include "syscalls.h"
+#include "wakeup.bpf.h"
 
 /* Threads by their task, not by number; typed current task (both 5.11). */
 const volatile bool task_storage = true;
 /* Sum, and write no records. */
 const volatile bool summary = false;
-/* So many bytes that wait in the ring wake the reader. */
-const volatile __u64 wakeup_bytes = 1 << 20;
 /* So many stop the process that writes them; 0: none does. */
 const volatile __u64 stop_bytes = 0;
 
@@ -26,9 +25,6 @@ const volatile bool has_vectors = true;
  * (6.2): fields are read by an instruction, not by a helper. Else 0.
  */
 const volatile __u32 file_type = 0;
-
-/* The reader has been woken, and has not begun to read since. */
-bool is_woken = false;
 
 enum thread_state {
 	/* A call is under way, and wanted. */
@@ -173,16 +169,6 @@ static __always_inline bool is_compat(void)
 	}
 	task = (void *)bpf_get_current_task();
 	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
-}
-
-/* Wakes the reader once, when a good part of the ring is full: a wakeup for each record would cost
- * more than the record. */
-static __always_inline __u64 wakeup_flags(__u64 waiting)
-{
-	if (waiting < wakeup_bytes || is_woken)
-		return BPF_RB_NO_WAKEUP;
-	is_woken = true;
-	return BPF_RB_FORCE_WAKEUP;
 }
 
 /* Writes the thread's record, of the call under way or another that takes its place. */

@@ -12,6 +12,7 @@
 
 #include "common.bpf.h"
 #include "threads.h"
+#include "wakeup.bpf.h"
 
 /* Every thread of the machine, not the target's alone. */
 const volatile bool everything = false;
@@ -19,8 +20,6 @@ const volatile bool everything = false;
 const volatile bool follow = true;
 /* Find a thread's slot in its task storage, not in a hash; typed current task (both 5.11). */
 const volatile bool task_storage = true;
-/* So many bytes of `ended` wake the reader: often enough that no slot is wanting. */
-const volatile __u64 wakeup_bytes = 4096;
 
 CPU cpus[THREAD_CPUS] = {};
 
@@ -53,7 +52,8 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } free_slots SEC(".maps");
 
-/* Slots of threads that ended. It has room for all of them. */
+/* Slots of threads that ended. It has room for all of them; the reader is woken often enough that
+ * no slot is wanting. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -288,9 +288,7 @@ static __always_inline void close_thread(THREAD *thread, struct task_struct *tas
 	if (!record)
 		return;
 	*record = slot;
-	bpf_ringbuf_submit(record, bpf_ringbuf_query(&ended, BPF_RB_AVAIL_DATA) >= wakeup_bytes
-					   ? BPF_RB_FORCE_WAKEUP
-					   : BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, wakeup_flags(bpf_ringbuf_query(&ended, BPF_RB_AVAIL_DATA)));
 }
 
 #endif

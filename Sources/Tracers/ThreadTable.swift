@@ -49,13 +49,13 @@ struct ThreadTable: ~Copyable {
     /// The launched program was found when it ran already.
     private(set) var foundLaunchedLate = false
 
-    /// Readable when threads have ended.
+    /// Readable when so many threads have ended that their slots are wanted.
     var descriptor: Int32 { ended.descriptor }
 
     /// Attaches all programs but those that are called by name.
     static func attach(_ object: consuming Object, called: Set<String> = ["fill"]) throws(BPFError) -> ThreadTable {
         let stack = try object.map("free_slots")
-        let ended = try RingBuffer(object.map("ended"))
+        let ended = try RingBuffer(object.map("ended"), onWakeup: true)
         let visitor = try object.attach("visit")
         var links = Links()
         for program in object.programs where program != "visit" && !called.contains(program) {
@@ -187,7 +187,13 @@ struct ThreadTable: ~Copyable {
     /// The slots of threads that have ended since the last call.
     borrowing func drain() -> [UInt32] {
         var slots: [UInt32] = []
-        ended.drain { slots.append($0.unsafeLoad(as: UInt32.self)) }
+        // Variables of the object: neither can fail.
+        let wakeupBytes = (try? object.value(of: "wakeup_bytes", as: UInt64.self)) ?? 1
+        repeat {
+            ended.drain { slots.append($0.unsafeLoad(as: UInt32.self)) }
+            // Only now is a wakeup asked for again, as in SyscallTracer.collect().
+            try? object.set("is_woken", to: false)
+        } while ended.waitingBytes >= wakeupBytes
         return slots
     }
 

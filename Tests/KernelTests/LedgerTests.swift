@@ -217,9 +217,10 @@ extension KernelTests {
 
         @Test func `room is given again when threads have ended`() throws {
             let run = try ObservedWorkload("forks", "200") { $0.maxThreads = 50 }
-            // While the reader waits for its turn there can be more than have room, which is told.
+            // While the reader waits for its turn there can be more than have room, which is told: of one that is
+            // also found when more room is made, twice.
             let (told, lost) = (run.report.threads.count, Int(run.report.completeness.lostEvents))
-            #expect(told + lost == 201 && told > 100, "\(run.report.completeness)")
+            #expect(told + lost >= 201 && (101...201).contains(told), "\(told), \(run.report.completeness)")
         }
 
         @Test func `time on a CPU agrees with the scheduler's own sum`() throws {

@@ -99,7 +99,7 @@ extension KernelTests {
             let slept = Double(try #require(run.report).total[.sleep])
             expectClose(
                 waits.reduce(0) { $0 + $1.blockedNanoseconds }, slept, within: 0,
-                or: KernelTests.isGuest ? 5_000_000 : 200_000)
+                or: KernelTests.isGuest ? 5_000_000 : 2_000_000)
             expectSoundness(profile.completeness)
             #expect(profile.samples == 0)
         }

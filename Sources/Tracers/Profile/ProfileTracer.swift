@@ -204,6 +204,8 @@ public struct ProfileTracer: ~Copyable {
     public mutating func collect() {
         spaces.take(events.collect(all: false))
         ring.drain { stacks.take($0) }
+        // Of a variable of the object: that cannot fail.
+        try? object.set("is_woken", to: false)
     }
 
     /// Ends sampling, and gives names to all that was met. Waits that are under way count until now.
