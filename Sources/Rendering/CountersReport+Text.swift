@@ -101,9 +101,11 @@ extension CountersReport {
                     value(index, column, of: row.counts).map { figure($0, events[index], width: 11) }
                         ?? (column == .total ? "-" : isLeftOut(column, events[index]) ? "" : "-")
                 }
+                let count = row.counts.events[index]
+                let share = count.sum.isScaled ? " (" + Format.fixed(count.percentRunning, 0) + "%)" : ""
                 lines.append(
                     head + values.map { $0.aligned(right: 12) }.joined() + "  "
-                        + events[index].name.escapedForTerminal.padded(toAtMost: 17))
+                        + events[index].name.escapedForTerminal.padded(toAtMost: 17 - share.count) + share)
                 head = String(repeating: " ", count: 25)
             }
         }
@@ -121,7 +123,8 @@ extension CountersReport {
     private func notes(_ style: TextStyle) -> [String] {
         var lines: [String] = []
         if total.events.contains(where: \.sum.isScaled) {
-            lines.append(" (%): scaled; counted for that part of its time, as there are fewer counters")
+            lines.append(" (%): scaled; counted for that part of its time, as there are fewer counters,")
+            lines.append("   so that rows need not add up; -: it never had one")
         }
         for reason in Set(unsupported.compactMap { $0 }).sorted() {
             let names = events.indices.filter { unsupported[$0] == reason }.map { events[$0].name }

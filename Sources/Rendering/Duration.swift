@@ -41,6 +41,11 @@ public enum Format {
         return text
     }
 
+    /// A count and what is counted: `1 thread`, `1,234 threads`.
+    static func count(_ value: UInt64, _ one: String, _ many: String? = nil) -> String {
+        count(value) + " " + (value == 1 ? one : many ?? one + "s")
+    }
+
     /// A count in a given number of columns, 4 at least, rounded to the unit that fits: `999`, `12k`, `150k`,
     /// `3M`.
     public static func count(_ value: UInt64, columns: Int) -> String {

@@ -19,7 +19,8 @@ func footer(_ completeness: Completeness, _ observer: ObserverCost, _ style: Tex
             " observing cost \(isSampled ? "about " : "")\(Format.duration(ns)) within \(runs) program runs")
         lines.append(
             "   \(each.isEmpty ? "no system call or switch was timed" : each)"
-                + (isSampled ? " (from \(Format.count(observer.timedRuns)) runs that were timed)" : "")
+                + (isSampled && observer.timedRuns > 0
+                    ? " (from \(Format.count(observer.timedRuns)) runs that were timed)" : "")
         )
     } else {
         let reason = observer.untimedReason ?? "none fell in a timed span"

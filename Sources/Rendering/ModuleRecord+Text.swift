@@ -10,12 +10,11 @@ extension ModuleFormat {
         case .load(let load): return text(load)
         case .unload(let unload): return text(unload)
         case .reference(let reference):
-            return line(reference.time, reference.isPut ? "put" : "get", nil, reference.name, nil)
-                + [
-                    "\(reference.count) now",
-                    "\(reference.command.escapedForTerminal) \(reference.pid)"
-                        + (symbols.name(at: reference.caller).map { " in \($0.escapedForTerminal)" } ?? ""),
-                ].joined(separator: ", ").wrapped(indent: Self.indent, first: 0) + "\n"
+            let place = symbols.name(at: reference.caller).map { " in \($0.escapedForTerminal)" } ?? ""
+            return fitted(
+                line(reference.time, reference.isPut ? "put" : "get", nil, reference.name, nil),
+                ["\(reference.count) now", "\(reference.command.escapedForTerminal) \(reference.pid)" + place],
+                after: reference.name)
         case .lost(let count, let time):
             return style.warning(line(time, "LOST", nil, "", nil) + "\(count) events, here in the stream") + "\n"
         }

@@ -70,7 +70,7 @@ public struct ModuleSummary {
         if !failures.isEmpty, let index = parts.firstIndex(where: { $0.hasSuffix(" failed") }) {
             parts[index] += " (\(failures.joined(separator: ", ")))"
         }
-        if references > 0 { parts.append("\(references) references") }
+        if references > 0 { parts.append(Format.count(UInt64(references), "reference")) }
         var lines = ["", parts.isEmpty ? " no module moved" : parts.joined(separator: ", ").wrapped(indent: 1)]
         lines.append(completeness.isExact ? " exact: nothing was lost" : style.warning(completeness.warning))
         lines.append(

@@ -31,7 +31,12 @@ extension TimeReport {
                 }
             }
             json.value("syscall_boundary_ns", boundary)
-            json.object("total") { json in write(total, to: &json, options) }
+            json.object("total") { json in
+                // The keys of a row, of which it is none.
+                for key in ["pid", "tid", "parent_pid"] { json.value(key, nil as UInt32?) }
+                json.value("command", nil as String?)
+                write(total, to: &json, options)
+            }
             if earlier.threads > 0 {
                 json.object("earlier") { json in
                     json.value("threads", earlier.threads)

@@ -55,11 +55,11 @@ extension TimeReport {
 
     private var countLines: [String] {
         [
-            " \(Format.count(total.syscalls)) system calls; "
-                + "\(Format.count(total.voluntarySwitches)) voluntary switches, "
+            " \(Format.count(total.syscalls, "system call")); "
+                + "\(Format.count(total.voluntarySwitches, "voluntary switch", "voluntary switches")), "
                 + "\(Format.count(total.involuntarySwitches)) involuntary",
-            " \(Format.count(total.migrations)) migrations; "
-                + "\(Format.count(total.minorFaults)) minor faults, \(Format.count(total.majorFaults)) major",
+            " \(Format.count(total.migrations, "migration")); "
+                + "\(Format.count(total.minorFaults, "minor fault")), \(Format.count(total.majorFaults)) major",
         ]
     }
 
@@ -100,7 +100,10 @@ extension TimeReport {
         lines += rows.filter { $0.ns > 0 || $0.name != "unattributed" }
             .map { line($0.group, $0.name, $0.ns, $0.color, style) }
         lines.append(
-            " " + "residual".padded(to: 28) + "\(total.residual) ns".aligned(right: 10))
+            " " + "residual".padded(to: 28) + "\(total.residual) ns".aligned(right: 10)
+                // Signed: those of threads can cancel each other.
+                + (threads.map { abs($0.ledger.residual) }.max().map { $0 > 0 ? "  \($0) ns in a thread at most" : "" }
+                    ?? ""))
         if let faultsReason {
             lines.append(style.dim(" fault: inside user and system (\(faultsReason))"))
         }

@@ -3,6 +3,11 @@ import BPF
 import Glibc
 import Linux
 
+/// A number of things in words: `1 thread`, `2 threads`.
+func counted(_ count: some BinaryInteger, _ one: String, _ many: String? = nil) -> String {
+    "\(count) " + (count == 1 ? one : many ?? one + "s")
+}
+
 /// Whether a result is exact, or a lower bound and why.
 public struct Completeness: Sendable, Equatable {
     /// Events, or threads, that were seen and could not be counted.
@@ -71,8 +76,12 @@ public struct ObserverCost: Sendable, Equatable {
         difference.runCount -= earlier.runCount
         difference.timedRuns -= min(timedRuns, earlier.timedRuns)
         difference.cpuNanoseconds -= earlier.cpuNanoseconds
-        // An estimate of all runs can come out lower when more of them have been timed.
-        if let ns = runNanoseconds { difference.runNanoseconds = ns - min(ns, earlier.runNanoseconds ?? 0) }
+        if let ns = runNanoseconds, timedRuns < runCount, runCount > 0 {
+            // By the mean of all that were timed so far: two estimates of all runs differ by more than is between.
+            difference.runNanoseconds = UInt64(Double(ns) / Double(runCount) * Double(difference.runCount))
+        } else if let ns = runNanoseconds {
+            difference.runNanoseconds = ns - min(ns, earlier.runNanoseconds ?? 0)
+        }
         return difference
     }
 

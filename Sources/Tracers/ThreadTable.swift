@@ -184,6 +184,18 @@ struct ThreadTable: ~Copyable {
         }
     }
 
+    /// Those of some slots that stay open: threads that the kernel does not list any more, and has not told the
+    /// end of. It takes a thread off its list some microseconds before the last switch, and on a busy machine
+    /// milliseconds; so they are looked at for 20 ms.
+    static func stillOpen(_ slots: some Sequence<Int>, _ isOpen: (Int) -> Bool) -> [Int] {
+        var open = slots.filter(isOpen)
+        for _ in 0..<20 where !open.isEmpty {
+            usleep(1_000)
+            open = open.filter(isOpen)
+        }
+        return open
+    }
+
     /// The slots of threads that have ended since the last call.
     borrowing func drain() -> [UInt32] {
         var slots: [UInt32] = []

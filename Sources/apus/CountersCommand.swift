@@ -116,7 +116,13 @@ struct CountersCommand: ParsableCommand {
         do { tracer = try CountersTracer.start(options) } catch { throw Failure(error, isVerbose: verbose) }
         var printer = CountersPrinter(
             output: output, style: outputOptions.style(for: output), title: title(everything, pid, program),
-            interval: interval, form: outputOptions.json ? .json : separator.map { .separated($0) } ?? .text,
+            interval: interval,
+            form: outputOptions.json
+                ? .json
+                : separator.map {
+                    // As perf stat takes it.
+                    .separated($0 == "\\t" ? "\t" : $0)
+                } ?? .text,
             threads: threads, rows: quiet ? 0 : verbose ? nil : 5, observesProgram: options.target == .launched)
         if let process {
             if options.target == .launched { try tracer.expect(process.pid) }

@@ -312,7 +312,7 @@ extension KernelTests {
                 try CountedWorkload(["spin", "1000"], counting: "cycles,instructions,branches,branch-misses", Self.tsc)
             }
             let shares = try runs.map { abs(try $0.count("cycles").percentRunning - 50) }.sorted()
-            #expect(shares[1] < 4, "\(shares)")
+            #expect(shares[1] < 2, "\(shares)")
             let run = runs[0]
             // Two at a time, always: where one had more of it, another had less.
             let all = try ["cycles", "instructions", "branches", "branch-misses"].map {
@@ -349,7 +349,9 @@ extension KernelTests {
             #expect(abs(rate - 2) < 0.02, "\(rate)")
             // A leader that this machine does not have; a group of three.
             #expect(run.report.unsupported[4] != nil)
-            #expect(run.report.unsupported[8]?.contains("group") == true, "\(run.report.unsupported)")
+            for event in 6...8 {
+                #expect(run.report.unsupported[event]?.contains("group") == true, "\(run.report.unsupported)")
+            }
         }
     }
 }

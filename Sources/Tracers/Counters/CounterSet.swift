@@ -29,14 +29,23 @@ struct CounterSet: ~Copyable {
     ///
     /// - Throws: ``TracerError`` where counting is not permitted, or takes more than there can be.
     static func open(_ events: [CounterEvent]) throws(TracerError) -> CounterSet {
-        var set = CounterSet(events: events.count)
-        try set.open(events)
-        return set
+        // A group is counted together or not at all: what it has opened before it was too large is closed again.
+        var tooLarge: Set<Int> = []
+        while true {
+            var set = CounterSet(events: events.count)
+            try set.open(events, without: tooLarge)
+            if set.tooLarge.isSubset(of: tooLarge) { return set }
+            tooLarge.formUnion(set.tooLarge)
+        }
     }
 
     private init(events: Int) { unsupported = Array(repeating: nil, count: events) }
 
-    private mutating func open(_ events: [CounterEvent]) throws(TracerError) {
+    /// Groups that have more events than a CPU has counters.
+    private var tooLarge: Set<Int> = []
+    private static let isTooLarge = "its group has more events than this machine can count at once"
+
+    private mutating func open(_ events: [CounterEvent], without left: Set<Int>) throws(TracerError) {
         let wanted = events.enumerated().flatMap { Self.counters(of: $1, at: $0) }
         guard wanted.count <= COUNTERS_READS else {
             throw .unavailable(
@@ -45,6 +54,10 @@ struct CounterSet: ~Copyable {
         PerfEvents.raiseDescriptorLimit()
         var leaders: [Int: [Int32]] = [:]
         for one in wanted.filter({ $0.mode == COUNTERS_BY_MODE }) + wanted.filter({ $0.mode != COUNTERS_BY_MODE }) {
+            if let group = one.group, left.contains(group) {
+                unsupported[one.event] = Self.isTooLarge
+                continue
+            }
             let opened = try open(one, leaders: one.group.flatMap { leaders[$0] })
             guard opened.contains(where: { $0 >= 0 }) else { continue }
             if let group = one.group, leaders[group] == nil { leaders[group] = opened }
@@ -112,9 +125,10 @@ struct CounterSet: ~Copyable {
             }
         }
         if !opened.contains(where: { $0 >= 0 }) {
+            if failure == EINVAL, leaders != nil, let group = one.group { tooLarge.insert(group) }
             unsupported[one.event] =
                 failure == EINVAL && leaders != nil
-                ? "its group has more events than this machine can count at once"
+                ? Self.isTooLarge
                 : failure == EINVAL
                     ? "this machine does not have it, or not in these modes (EINVAL)"
                     : failure == EPERM || failure == EACCES

@@ -207,8 +207,10 @@ public struct CountersTracer: ~Copyable {
         let begin = Clock.monotonic
         do { try flush() } catch { throw .bpf(error) }
         let alive = try living()
+        // Before what has ended is collected: those that end meanwhile are among it.
+        let open = unlistedSlots(alive: Set(alive), before: begin)
         let collected = Set(try collect())
-        takeVanished(alive: Set(alive), before: begin)
+        takeVanished(open, at: begin)
         var all = finished
         var (first, end) = span
         for slot in alive where !collected.contains(slot) {
@@ -240,20 +242,23 @@ public struct CountersTracer: ~Copyable {
     }
 
     /// Accounts that are open although their threads are gone: the kernel did not tell of their end.
-    private mutating func takeVanished(alive: Set<UInt32>, before begin: UInt64) {
-        highestSlot = max(highestSlot, alive.max() ?? 0)
-        guard highestSlot > 0 else { return }
-        for slot in 1...highestSlot where !alive.contains(slot) {
-            let isOpen = threads.withValue(Int(slot)) {
-                $0.pointee.life == THREAD_ALIVE.rawValue && $0.pointee.first_ns < begin
-            }
-            guard isOpen else { continue }
-            threads.withValue(Int(slot)) {
-                $0.pointee.end_ns = begin
+    private mutating func takeVanished(_ open: [Int], at end: UInt64) {
+        for slot in open {
+            threads.withValue(slot) {
+                $0.pointee.end_ns = end
                 $0.pointee.life = THREAD_ENDED.rawValue
             }
-            if let thread = read(slot) { finish(thread) }
-            vanished.insert(slot)
+            if let thread = read(UInt32(slot)) { finish(thread) }
+            vanished.insert(UInt32(slot))
+        }
+    }
+
+    /// The slots of accounts that are open, and stay so, although the kernel does not list their threads.
+    private mutating func unlistedSlots(alive: Set<UInt32>, before begin: UInt64) -> [Int] {
+        highestSlot = max(highestSlot, alive.max() ?? 0)
+        guard highestSlot > 0 else { return [] }
+        return ThreadTable.stillOpen((1...Int(highestSlot)).lazy.filter { !alive.contains(UInt32($0)) }) { slot in
+            threads.withValue(slot) { $0.pointee.life == THREAD_ALIVE.rawValue && $0.pointee.first_ns < begin }
         }
     }
 

@@ -158,10 +158,13 @@ public struct ModuleTracer: ~Copyable {
         do throws(BPFError) {
             completeness.lostEvents = try object.value(of: "lost", as: UInt64.self)
             if completeness.lostEvents > 0 {
-                completeness.reasons.append("\(completeness.lostEvents) events found no room in the kernel's buffer")
+                completeness.reasons.append(
+                    "\(counted(completeness.lostEvents, "event")) found no room in the kernel's buffer")
             }
             let open = try object.value(of: "under_way", as: UInt64.self)
-            if open > 0 { completeness.reasons.append("\(open) loads or unloads had not ended") }
+            if open > 0 {
+                completeness.reasons.append(counted(open, "load or unload", "loads or unloads") + " had not ended")
+            }
             completeness.takeSkippedRuns(try object.statistics())
         } catch {
             throw .bpf(error)

@@ -203,8 +203,10 @@ public struct TimeTracer: ~Copyable {
     public mutating func report(recent: Bool = false) throws(TracerError) -> TimeReport {
         let begin = Clock.monotonic
         let alive = try living()
+        // Before what has ended is collected: those that end meanwhile are among it.
+        let open = unlistedSlots(alive: Set(alive), before: begin)
         let collected = Set(try collect())
-        takeVanished(alive: Set(alive), before: begin)
+        takeVanished(open)
         var all = recent ? Array(finished[(reported ?? 0)...]) : finished
         let sums = recent && reported != nil ? EarlierThreads() : earlier
         if recent { reported = finished.count }
@@ -228,19 +230,22 @@ public struct TimeTracer: ~Copyable {
         do throws(BPFError) { return try sampler?.read(table.object) } catch { throw .bpf(error) }
     }
 
+    /// The slots of ledgers that are open, and stay so, although the kernel does not list their threads.
+    private mutating func unlistedSlots(alive: Set<UInt32>, before begin: UInt64) -> [Int] {
+        highestSlot = max(highestSlot, alive.max() ?? 0)
+        guard highestSlot > 0 else { return [] }
+        return ThreadTable.stillOpen((1...Int(highestSlot)).lazy.filter { !alive.contains(UInt32($0)) }) { slot in
+            threads.withValue(slot) { $0.pointee.life == THREAD_ALIVE.rawValue && $0.pointee.first_ns < begin }
+        }
+    }
+
     /// Ledgers that are open although their threads are gone: the kernel did not tell of their end.
     /// They are closed at their last event, and counted.
-    private mutating func takeVanished(alive: Set<UInt32>, before begin: UInt64) {
-        highestSlot = max(highestSlot, alive.max() ?? 0)
-        guard highestSlot > 0 else { return }
-        for slot in 1...highestSlot where !alive.contains(slot) {
-            let isOpen = threads.withValue(Int(slot)) {
-                $0.pointee.life == THREAD_ALIVE.rawValue && $0.pointee.first_ns < begin
-            }
-            guard isOpen else { continue }
-            threads.withValue(Int(slot)) { $0.pointee.life = THREAD_ENDED.rawValue }
-            if let thread = read(slot) { finish(thread) }
-            vanished.insert(slot)
+    private mutating func takeVanished(_ open: [Int]) {
+        for slot in open {
+            threads.withValue(slot) { $0.pointee.life = THREAD_ENDED.rawValue }
+            if let thread = read(UInt32(slot)) { finish(thread) }
+            vanished.insert(UInt32(slot))
         }
     }
 
@@ -272,14 +277,19 @@ public struct TimeTracer: ~Copyable {
             let untracked = try table.object.value(of: "untracked_threads", as: UInt64.self)
             if untracked > 0 {
                 completeness.reasons.append(
-                    "\(untracked) threads found no free ledger (room for \(threads.count - 1): see --max-threads)")
+                    "\(counted(untracked, "thread")) found no free ledger (room for \(threads.count - 1): see --max-threads)"
+                )
             }
             if unreadable > 0 { completeness.reasons.append("\(unreadable) ledgers could not be read") }
             if !vanished.isEmpty {
-                completeness.reasons.append("the kernel did not tell of the end of \(vanished.count) threads")
+                completeness.reasons.append(
+                    "the kernel did not tell of the end of \(counted(vanished.count, "thread"))")
             }
             let wrong = unsound + all.count { $0.isAlive && !$0.isSound }
-            if wrong > 0 { completeness.reasons.append("a state of \(wrong) threads is longer than their life") }
+            if wrong > 0 {
+                completeness.reasons.append(
+                    "a state of \(counted(wrong, "thread")) is longer than \(wrong == 1 ? "its" : "their") life")
+            }
             if let launchedPID = table.launchedPID, !sawLaunched,
                 !all.contains(where: { $0.pid == launchedPID })
             {
@@ -293,7 +303,8 @@ public struct TimeTracer: ~Copyable {
             let missed = try table.object.value(of: "missed_switches", as: UInt64.self)
             if missed > 0 {
                 completeness.reasons.append(
-                    "the kernel did not tell of \(missed) \(missed == 1 ? "switch" : "switches"): their time is unattributed"
+                    "the kernel did not tell of \(counted(missed, "switch", "switches")): "
+                        + "\(missed == 1 ? "its" : "their") time is unattributed"
                 )
             }
             let unwoken = try table.object.value(of: "missed_wakeups", as: UInt64.self)
