@@ -90,6 +90,8 @@ public struct Cell: Sendable {
         public let seen: UInt64?
         /// The most that it said it lost in a run.
         public let lost: UInt64?
+        /// The most events that a run's report lacks; nil: none lacks any, or it is not known.
+        public let missing: UInt64?
     }
 
     /// Medians for a run, in nanoseconds. nil: not measured.

@@ -104,13 +104,14 @@ struct CellRuns {
     ) -> Cell.Information {
         let lost = good.compactMap(\.lostEvents).max()
         func finding(
-            _ status: Cell.Information.Status, _ expected: Double?, _ seen: Double?, gap: Cell.Information.Gap? = nil
+            _ status: Cell.Information.Status, _ expected: Double?, _ seen: Double?, missing: [UInt64] = [],
+            gap: Cell.Information.Gap? = nil
         ) -> Cell.Information {
             // What it says it lost need not be of these events: their number decides, where it is known.
             let isLossy = status == .unknown && lost ?? 0 > 0
             return Cell.Information(
                 status: isLossy ? .lossy : status, gap: isLossy ? nil : gap, expected: expected.map { UInt64($0) },
-                seen: seen.map { UInt64(max(0, $0)) }, lost: lost)
+                seen: seen.map { UInt64(max(0, $0)) }, lost: lost, missing: missing.max())
         }
         func unknown(_ expected: Double?, _ seen: Double?, _ gap: Cell.Information.Gap) -> Cell.Information {
             finding(.unknown, expected, seen, gap: good.isEmpty ? .noRuns : seen == nil ? .silent : gap)
@@ -122,9 +123,12 @@ struct CellRuns {
             guard observer.sees.contains(.faults) else { return finding(.other, nil, nil) }
             // Faults of its start and end come on top.
             let (expected, seen) = (median(\.events), median(\.seenFaults))
-            let missing = good.contains { ($0.seenFaults ?? 0) < ($0.events ?? 0) }
+            let missing = good.compactMap { run -> UInt64? in
+                let (seen, made) = (run.seenFaults ?? 0, run.events ?? 0)
+                return seen < made ? made - seen : nil
+            }
             guard seen != nil else { return unknown(expected, nil, .silent) }
-            return finding(missing ? .lossy : .complete, expected, seen)
+            return finding(missing.isEmpty ? .complete : .lossy, expected, seen, missing: missing)
         }
         guard observer.sees.contains(.calls) else { return finding(.other, nil, nil) }
         if let least = counts.min(), let most = counts.max() {
@@ -134,8 +138,9 @@ struct CellRuns {
             guard seen.count == good.count, !seen.isEmpty, Double(most - least) < 0.02 * Double(least) else {
                 return unknown(Double(least), seen.count == good.count ? median(\.seenCalls) : nil, .varying)
             }
+            let missing = seen.filter { $0 + margin < least }.map { least - $0 }
             return finding(
-                seen.contains { $0 + margin < least } ? .lossy : .complete, Double(least), median(\.seenCalls))
+                missing.isEmpty ? .complete : .lossy, Double(least), median(\.seenCalls), missing: missing)
         }
         guard let baseline, let seenAtStart = baseline.seenCalls, let madeAtStart = baseline.calls else {
             return unknown(median(\.calls), median(\.seenCalls), .uncounted)
@@ -143,19 +148,19 @@ struct CellRuns {
         // What a run sees beyond a run without events is what it made beyond it. A thread's start and end
         // take a few calls more or less where several start at once.
         let tolerance = Int64(threads > 1 ? 8 * threads : 0)
-        var (status, isKnown) = (Cell.Information.Status.complete, !good.isEmpty)
+        var (missing, isKnown): ([UInt64], Bool) = ([], !good.isEmpty)
         for run in good {
             guard let seen = run.seenCalls, let made = run.calls else {
                 isKnown = false
                 continue
             }
             let difference = Int64(seen) - Int64(seenAtStart) - (Int64(made) - Int64(madeAtStart))
-            if difference < -tolerance { status = .lossy }
+            if difference < -tolerance { missing.append(UInt64(-difference)) }
         }
         let expected = median { $0.calls.map { $0 - min($0, madeAtStart) } }
         let seen = median { $0.seenCalls.map { $0 - min($0, seenAtStart) } }
         guard isKnown else { return unknown(expected, good.contains { $0.seenCalls == nil } ? nil : seen, .uncounted) }
-        return finding(status, expected, seen)
+        return finding(missing.isEmpty ? .complete : .lossy, expected, seen, missing: missing)
     }
 
     // MARK: Costs

@@ -129,6 +129,7 @@ enum ComparisonFormat {
         if let expected = information.expected, let seen = information.seen {
             parts.append("\(Format.count(seen)) of \(Format.count(expected)) events seen")
         }
+        if let missing = information.missing { parts.append("up to \(Format.count(missing)) missing in a run") }
         if let lost = information.lost, lost > 0 { parts.append("it says it lost \(Format.count(lost))") }
         return parts.joined(separator: "; ")
     }

@@ -148,6 +148,7 @@ extension Cell {
             json.value("expected", information.expected)
             json.value("seen", information.seen)
             json.value("lost", information.lost)
+            json.value("missing", information.missing)
         }
         json.object("costs") { json in
             json.value("start_ns", costs.start)

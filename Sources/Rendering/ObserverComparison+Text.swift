@@ -140,8 +140,9 @@ extension ObserverComparison {
                 " " + "predicted".padded(to: 18) + "by".padded(to: 18) + "calls/s".aligned(right: 9)
                     + "model".aligned(right: 9) + "measured".aligned(right: 10) + "off by".aligned(right: 10)))
         for prediction in shown {
+            let threads = data.design.threads.count > 1 ? " ×\(prediction.setting.threads)" : ""
             lines.append(
-                " " + prediction.setting.workload.padded(to: 18)
+                " " + (prediction.setting.workload + threads).padded(toAtMost: 17).padded(to: 18)
                     + prediction.observer.padded(toAtMost: 17).padded(to: 18)
                     + ComparisonFormat.rate(prediction.rate).aligned(right: 9)
                     + ComparisonFormat.factor(prediction.predicted).aligned(right: 9)
