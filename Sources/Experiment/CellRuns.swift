@@ -193,8 +193,10 @@ struct CellRuns {
         return costs
     }
 
-    /// The first of several has the kernel time BPF programs, and whatever is cached to warm up.
-    private var plainStarts: [ExperimentRun] { starts.count > 1 ? Array(starts.dropFirst()) : starts }
+    /// The first of several warms up whatever is cached, the second has the kernel time BPF programs.
+    private var plainStarts: [ExperimentRun] {
+        starts.count > 1 ? Array(starts.dropFirst(min(2, starts.count - 1))) : starts
+    }
 
     /// Of the workload's threads in each run, together; what it is by itself it is not, where threads wait
     /// for each other by design.
@@ -208,7 +210,9 @@ struct CellRuns {
     /// Of BPF programs in a measured run, from the pilot, in which each of their runs was timed.
     private var programs: Double? {
         guard let pilot, let all = pilot.programNs else { return nil }
-        let ownShare = Double(all) - Double(starts.first?.programNs ?? 0)
+        // The first start is a cold one, and as a rule not timed.
+        let timed = starts.dropFirst().first { $0.programNs != nil } ?? starts.first
+        let ownShare = Double(all) - Double(timed?.programNs ?? 0)
         guard ownShare > 0, pilot.count > 0, let run = good.first else { return nil }
         return ownShare * Double(run.count) / Double(pilot.count)
     }

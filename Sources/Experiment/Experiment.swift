@@ -145,9 +145,9 @@ public final class Experiment {
         }
     }
 
-    /// Starts without events: the first has BPF programs timed, as the pilot has, and warms up whatever is
-    /// cached; the median of the others is what starting takes.
-    private static let starts = 3
+    /// Starts without events: the first warms up whatever is cached, the second has BPF programs timed, as the
+    /// pilot has; the median of the others is what starting takes.
+    private static let starts = 4
 
     /// Starts and a pilot. nil: one failed, and it is left out.
     private func attempt(
@@ -190,7 +190,7 @@ public final class Experiment {
             repetition: repetition, count: count, paddingBytes: padding)
         // Timing costs each run of a program about as much as a small one takes itself: no run that is
         // measured has it.
-        let isTimed = observer.mechanism == .ebpf && (phase == .pilot || phase == .start && repetition == 0)
+        let isTimed = observer.mechanism == .ebpf && (phase == .pilot || phase == .start && repetition == 1)
         let timing = isTimed ? ProgramTiming() : nil
         let run = runner.run(plan, under: observer, limit: data.design.limit)
         _ = consume timing

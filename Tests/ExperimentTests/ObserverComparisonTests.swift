@@ -78,7 +78,9 @@ struct ObserverComparisonTests {
             #expect(cell.verdict == .slower)
             #expect(abs((cell.slowdown?.value ?? 0) / factor - 1) < 0.05)
             #expect(abs((cell.slowdownByBest ?? 0) / factor - 1) < 0.05)
-            #expect(cell.information == .init(status: .complete, gap: nil, expected: 1000, seen: 1000, lost: nil))
+            #expect(
+                cell.information
+                    == .init(status: .complete, gap: nil, expected: 1000, seen: 1000, lost: nil, missing: nil))
             // 51.4 ms at the median for 1,000 calls.
             let added = try #require(cell.costs.addedPerUnit)
             #expect(abs(added / ((factor - 1) * 51_386) - 1) < 0.05)
@@ -194,7 +196,7 @@ struct ObserverComparisonTests {
         let setting = Design.Setting(workload: "page-fault", threads: 1)
         #expect(
             comparison.cell(setting, "ebpf-count")?.information
-                == .init(status: .other, gap: nil, expected: nil, seen: nil, lost: nil))
+                == .init(status: .other, gap: nil, expected: nil, seen: nil, lost: nil, missing: nil))
         #expect(comparison.cell(setting, "ebpf-time")?.information.status == .complete)
         #expect(comparison.ranking(setting).map(\.cell.observer.name) == ["ebpf-time"])
     }
