@@ -20,9 +20,9 @@ public struct Cell: Sendable {
     /// Median section over that of the program by itself, with a 95 % interval; nil for the program by
     /// itself, or where one of the two has no runs.
     public let slowdown: Ratio?
-    /// The same with an interval so wide that with ``ObserverComparison/jointConfidence`` every one of the
-    /// whole experiment covers the truth: the verdicts stand on it.
-    public let simultaneous: Ratio?
+    /// With which probability it lies so far from the program by itself by chance (``RankSum``); nil where one of
+    /// the two has no runs. Verdicts stand on it.
+    public let probability: Double?
     /// The fastest of ``best`` over the program's own; nil where one of the two has none.
     public let slowdownByBest: Double?
     /// Whether it slows the program down, as far as the runs show.
@@ -35,7 +35,7 @@ public struct Cell: Sendable {
     /// Of fewer runs no interval covers what it claims: see `Bootstrap`.
     public static let leastRuns = 5
 
-    /// What ``Cell/simultaneous`` shows, and the fastest runs do not contradict.
+    /// What ``Cell/probability`` shows, and the fastest runs do not contradict.
     public enum Verdict: String, Sendable {
         /// The program by itself.
         case reference
@@ -45,7 +45,7 @@ public struct Cell: Sendable {
         case faster
         /// 1 lies within the interval, or the fastest runs say the opposite of the medians.
         case noDifference = "no difference shown"
-        /// Fewer than ``leastRuns``.
+        /// Fewer than ``leastRuns``, or too few to show anything among so many comparisons.
         case tooFew = "too few runs"
         /// No run went well, of it or of the program by itself.
         case failed

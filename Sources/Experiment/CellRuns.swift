@@ -56,15 +56,15 @@ struct CellRuns {
 
     func cell(
         _ setting: Design.Setting, _ observer: Observer, _ design: Design, against bare: CellRuns, _ counts: [UInt64],
-        _ bootstrap: Bootstrap, _ wide: Bootstrap
+        _ bootstrap: Bootstrap, significance: Double
     ) -> Cell {
         let isReference = observer.mechanism == .none
         let section = section
         var slowdown: Ratio?
-        var simultaneous: Ratio?
+        var probability: Double?
         if !isReference, let section, let reference = bare.section {
             slowdown = bootstrap.ratio(of: section, to: reference, by: .median)
-            simultaneous = wide.ratio(of: section, to: reference, by: .median)
+            probability = RankSum.probability(section, reference)
         }
         let best = fastest(design)
         var byBest: Double?
@@ -76,24 +76,28 @@ struct CellRuns {
         return Cell(
             setting: setting, observer: observer, runs: good.count, failures: failures,
             disturbed: good.filter { $0.disturbance != nil }.count, section: section, best: best, slowdown: slowdown,
-            simultaneous: simultaneous, slowdownByBest: byBest,
+            probability: probability, slowdownByBest: byBest,
             verdict: isReference
                 ? (section == nil ? withoutRuns : .reference)
                 // Where all runs were disturbed the fastest of them are the best there is.
-                : verdict(simultaneous, byBest ?? shortest / bare.shortest),
+                : verdict(
+                    slowdown, probability, least: RankSum.least(good.count, bare.good.count), significance,
+                    byBest: byBest ?? shortest / bare.shortest),
             information: information(observer, design.workload(setting.workload), setting.threads, counts),
             costs: costs(design.workload(setting.workload), setting.threads, isReference ? nil : bare, counts))
     }
 
     private var withoutRuns: Cell.Verdict { failures.isEmpty ? .noRuns : .failed }
 
-    /// Few runs give an interval that now and then is too narrow; then the fastest runs of both, which noise
-    /// hardly touches, are asked as well.
-    private func verdict(_ ratio: Ratio?, _ byBest: Double) -> Cell.Verdict {
-        guard let ratio else { return withoutRuns }
-        guard let interval = ratio.interval else { return .tooFew }
-        if interval.contains(1) { return .noDifference }
-        if (byBest > 1) != (ratio.value > 1) { return .noDifference }
+    /// What noise hardly touches, the fastest runs of both, has to agree.
+    ///
+    /// - Parameter least: what the probability would be, if no run of one lay among the other's.
+    private func verdict(
+        _ ratio: Ratio?, _ probability: Double?, least: Double, _ significance: Double, byBest: Double
+    ) -> Cell.Verdict {
+        guard let ratio, let probability else { return withoutRuns }
+        if ratio.interval == nil || least > significance { return .tooFew }
+        if probability > significance || (byBest > 1) != (ratio.value > 1) { return .noDifference }
         return ratio.value > 1 ? .slower : .faster
     }
 
@@ -121,11 +125,13 @@ struct CellRuns {
         }
         if workload.unit == .fault {
             guard observer.sees.contains(.faults) else { return finding(.other, nil, nil) }
-            // Faults of its start and end come on top.
-            let (expected, seen) = (median(\.events), median(\.seenFaults))
+            // Those of its start and end are in a start as well, but for a few.
+            let beside = starts.compactMap(\.seenFaults).min() ?? 0
+            let expected = median(\.events)
+            let seen = median { $0.seenFaults.map { $0 - min($0, beside) } }
             let missing = good.compactMap { run -> UInt64? in
-                let (seen, made) = (run.seenFaults ?? 0, run.events ?? 0)
-                return seen < made ? made - seen : nil
+                let (seen, made) = (run.seenFaults ?? 0, (run.events ?? 0) + beside)
+                return seen + 8 < made ? made - seen : nil
             }
             guard seen != nil else { return unknown(expected, nil, .silent) }
             return finding(missing.isEmpty ? .complete : .lossy, expected, seen, missing: missing)

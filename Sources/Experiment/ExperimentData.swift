@@ -14,6 +14,8 @@ public struct ExperimentData: Sendable, Codable, Equatable {
     public var interruption: String?
     /// Of making the runs and waiting for them; nil: it was stored by an Apus that did not say.
     public var observer: Cost?
+    /// What it was expected to show, as it was written; nil: nothing.
+    public var hypotheses: [String]?
 
     /// What the process that made the runs used itself.
     public struct Cost: Sendable, Codable, Equatable {
@@ -62,6 +64,8 @@ public struct ExperimentData: Sendable, Codable, Equatable {
             let runs: [ExperimentRun]
             let interruption: String?
             let observer: Cost?
+            let expectations: [Expected]?
+            struct Expected: Decodable { let expectation: String }
         }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -82,6 +86,7 @@ public struct ExperimentData: Sendable, Codable, Equatable {
         runs = document.runs
         interruption = document.interruption
         observer = document.observer
+        hypotheses = document.expectations?.map(\.expectation)
     }
 
     /// The `schema` of documents that can be read.

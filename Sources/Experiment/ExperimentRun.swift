@@ -108,13 +108,16 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
     /// CPU time of the observer: what the command used and the workload did not.
     public var observerCpuNs: UInt64? {
         guard observer != Observer.none.name, let cpuNs, let lifeCpuNs else { return nil }
-        return cpuNs - min(cpuNs, lifeCpuNs)
+        // One that does not wait for its child (perf trace) has not got the child's time.
+        return cpuNs < lifeCpuNs ? cpuNs : cpuNs - lifeCpuNs
     }
 
     /// Of that, in the kernel.
     public var observerSystemNs: UInt64? {
-        guard observer != Observer.none.name, let systemNs, let lifeSystemNs else { return nil }
-        return systemNs - min(systemNs, lifeSystemNs)
+        guard observer != Observer.none.name, let cpuNs, let lifeCpuNs, let systemNs, let lifeSystemNs else {
+            return nil
+        }
+        return cpuNs < lifeCpuNs ? systemNs : systemNs - min(systemNs, lifeSystemNs)
     }
 
     /// What the command took beyond the workload's section.

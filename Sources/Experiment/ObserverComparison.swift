@@ -13,11 +13,9 @@ public struct ObserverComparison: Sendable {
     /// How the logarithms of slowdowns vary with workload, threads and observer, as far as they have several
     /// levels; nil where none has, or runs are missing.
     public let effects: FactorialDesign?
-    /// How confident each verdict is, so that all are together ``jointConfidence``.
-    public let simultaneousConfidence: Double
-    /// With which probability at least all intervals of verdicts are right at once (Bonferroni): 95 % for up to
-    /// 50 comparisons.
-    public let jointConfidence: Double
+    /// How small a ``Cell/probability`` has to be to show a difference: so small that with 95 % probability not
+    /// one of the experiment's verdicts is by chance (Bonferroni).
+    public let significance: Double
     let bootstrap: Bootstrap
 
     /// - Parameter resamples: of each interval.
@@ -25,11 +23,8 @@ public struct ObserverComparison: Sendable {
         self.data = data
         let design = data.design
         let compared = design.settings.count * design.observers.filter { $0.mechanism != .none }.count
-        // Beyond 99.9 % an interval of few runs is their whole range.
-        simultaneousConfidence = 1 - max(0.001, 0.05 / Double(max(1, compared)))
-        jointConfidence = max(0, 1 - Double(compared) * (1 - simultaneousConfidence))
+        significance = 0.05 / Double(max(1, compared))
         bootstrap = Bootstrap(resamples: resamples, seed: design.seed)
-        let wide = Bootstrap(resamples: resamples, confidence: simultaneousConfidence, seed: design.seed)
         let groups = Dictionary(grouping: data.runs) { Place(setting: $0.setting, observer: $0.observer) }
         var cells: [Cell] = []
         for setting in design.settings {
@@ -43,7 +38,10 @@ public struct ObserverComparison: Sendable {
             let counts = design.program.isEmpty ? [] : CellRuns(counter.map(runs) ?? []).counts
             for observer in design.observers {
                 let own = observer.mechanism == .none ? reference : CellRuns(runs(observer))
-                cells.append(own.cell(setting, observer, design, against: reference, counts, bootstrap, wide))
+                cells.append(
+                    own.cell(
+                        setting, observer, design, against: reference, counts, bootstrap,
+                        significance: significance))
             }
         }
         self.cells = cells

@@ -69,6 +69,10 @@ final class Runner {
         }
         take(result, into: &run, before, MachineLoad.now)
         takeReport(report, into: &run)
+        // Of a command that does not wait for the workload (perf trace) its time is not the workload's, too.
+        if let others = run.othersCpuNs, let own = run.cpuNs, let life = run.lifeCpuNs, own < life {
+            run.othersCpuNs = others - min(others, life)
+        }
         guard run.failure == nil else { return run }
         let findings = observer.reader.read(seen)
         run.seenCalls = findings.calls

@@ -47,9 +47,11 @@ enum ComparisonFormat {
     static func legend(_ cells: [Cell]) -> [String] {
         let shown = cells.filter { $0.slowdown != nil }
         var marks: [String] = []
-        if shown.contains(where: { $0.verdict == .noDifference }) { marks.append("= no difference shown") }
+        if shown.contains(where: { $0.verdict == .noDifference }) {
+            marks.append("= no difference shown, among so many comparisons")
+        }
         if shown.contains(where: { $0.verdict == .tooFew }) {
-            marks.append("~ fewer than \(Cell.leastRuns) runs: no interval, no verdict")
+            marks.append("~ too few runs for a verdict")
         }
         if shown.contains(where: { $0.information.status == .lossy }) { marks.append("! it missed some of it") }
         var gaps: [Cell.Information.Gap] = []
@@ -60,7 +62,9 @@ enum ComparisonFormat {
 
     /// What one event takes without an observer.
     static func bare(_ cell: Cell?) -> String {
-        guard let cell, let section = cell.section, let units = cell.costs.unitsPerThread, units > 0 else { return "-" }
+        guard let cell, let section = cell.section else { return "-" }
+        // Of a program whose calls nobody counted, all of it.
+        guard let units = cell.costs.unitsPerThread, units > 0 else { return nanoseconds(section.median) }
         return nanoseconds(section.median / units)
     }
 

@@ -148,8 +148,8 @@ struct ComparisonPage {
         section(
             "slowdowns", "How many times as long",
             "Median against median with 95 % bootstrap intervals, by the "
-                + "workload's own clock; the start of the observer is not in it. Hollow marks: no difference shown, too "
-                + "few runs, or not all was seen.",
+                + "workload's own clock; the start of the observer is not in it. Hollow marks: no difference shown among "
+                + "so many comparisons (one interval of twenty misses 1 by chance), too few runs, or not all was seen.",
             chart { SlowdownChart(comparison: comparison, palette: palette, isNarrow: $0).svg })
     }
 
@@ -289,8 +289,7 @@ struct ComparisonPage {
         }
         return section(
             "everything", "Everything",
-            "Verdicts stand on intervals that are all right at once with a probability of "
-                + "\(Format.fixed((100 * comparison.jointConfidence).rounded(.down), 0)) % or more.",
+            "Verdicts stand on a rank-sum test each; with 95 % probability not one of all is by chance.",
             HTML.table(
                 caption: "All cells of the experiment",
                 head: [
@@ -315,13 +314,15 @@ struct ComparisonPage {
     }
 
     private var about: String {
-        let effects = comparison.effects.map { effects in
-            effects.effects.map { effect in
-                effect.factors.map { effects.factors[$0].name }.joined(separator: " × ")
-                    + " \(Format.fixed(100 * effect.share, 1)) %"
-            }.joined(separator: ", ")
-        }
         let isVaried = max(design.workloads.count, design.threads.count, observers.count) > 1
+        let rows = comparison.effectRows.map { [HTML.escaped($0.name), $0.share] }
+        let effects =
+            rows.isEmpty
+            ? "<p>What the slowdown varies with is not told: "
+                + (isVaried ? "runs are missing.</p>" : "there is one of each.</p>")
+            : HTML.table(
+                caption: "What the logarithm of the slowdown varies with", head: ["factors", "share of the variation"],
+                rows: rows)
         let facts: [(String, String)] = [
             (
                 "Machine",
@@ -335,17 +336,12 @@ struct ComparisonPage {
             ),
             ("Seed", "\(design.seed)"),
             ("K-best", "K = \(design.best), within \(Format.fixed(100 * design.within, 1)) %"),
-            (
-                "Slowdown varies with",
-                effects.map { $0 + ", and repetitions" }
-                    ?? (isVaried ? "not told: runs are missing" : "nothing: there is one of each")
-            ),
             ("Observers", observers.map { "\($0.name): \($0.command.joined(separator: " "))" }.joined(separator: "; ")),
         ]
         let list = facts.map { "<dt>\($0.0)</dt><dd>\(HTML.escaped($0.1))</dd>" }.joined()
         return section(
             "about", "The experiment, and how to repeat it", "",
-            "<dl>\(list)</dl><pre><code>\(HTML.escaped(repetition))</code></pre>")
+            "<dl>\(list)</dl>" + effects + "<pre><code>\(HTML.escaped(repetition))</code></pre>")
     }
 
     private var repetition: String {

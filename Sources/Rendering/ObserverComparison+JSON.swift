@@ -22,7 +22,7 @@ extension ObserverComparison {
         json.object("machine") { data.machine.write(to: &$0) }
         json.value("interruption", data.interruption)
         json.object("design") { data.design.write(to: &$0) }
-        json.value("simultaneous_confidence", simultaneousConfidence, decimals: 6)
+        json.value("significance", significance, decimals: 6)
         json.array("cells") { json in
             for cell in cells { json.object { json in cell.write(to: &json) } }
         }
@@ -129,7 +129,7 @@ extension Cell {
         json.value("section_min_ns", section?.min)
         json.value("section_max_ns", section?.max)
         json.ratio("slowdown", slowdown)
-        json.ratio("slowdown_simultaneous", simultaneous)
+        json.value("rank_sum_probability", probability, decimals: 9)
         json.value("slowdown_by_best", slowdownByBest, decimals: 6)
         json.value("watching_share", watching?.share, decimals: 6)
         json.value("speedup_at_half_cost", watching?.speedup(ofPart: 2), decimals: 6)

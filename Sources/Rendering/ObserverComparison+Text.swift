@@ -154,13 +154,19 @@ extension ObserverComparison {
 
     private var effectsText: String {
         guard let effects, effects.totalSumOfSquares > 0 else { return "" }
-        let parts = effects.effects.map { effect in
-            effect.factors.map { effects.factors[$0].name }.joined(separator: " × ") + " "
-                + Format.fixed(100 * effect.share, 1) + " %"
-        }
-        let error = "repetitions " + Format.fixed(100 * effects.errorSumOfSquares / effects.totalSumOfSquares, 1) + " %"
-        return ("How the logarithm of the slowdown varies: " + (parts + [error]).joined(separator: ", ") + ".")
-            .wrapped(indent: 3, first: 1)
+        return
+            ([" " + "the logarithm of the slowdown varies with".padded(to: 47) + "share".aligned(right: 9)]
+            + effectRows.map { " " + $0.name.padded(toAtMost: 46).padded(to: 47) + $0.share.aligned(right: 9) })
+            .joined(separator: "\n")
+    }
+
+    /// Main effects, interactions and what is left to chance, of all variation.
+    var effectRows: [(name: String, share: String)] {
+        guard let effects, effects.totalSumOfSquares > 0 else { return [] }
+        func percent(_ share: Double) -> String { Format.fixed(100 * share, 1) + " %" }
+        return effects.effects.map { effect in
+            (effect.factors.map { effects.factors[$0].name }.joined(separator: " × "), percent(effect.share))
+        } + [("repetitions", percent(effects.errorSumOfSquares / effects.totalSumOfSquares))]
     }
 
     private func notesText(_ style: TextStyle) -> String {

@@ -10,7 +10,7 @@ extension TimeReport {
         public var showsThreads = false
         /// Beside the measured times, what samples and the kernel's ticks say of them.
         public var showsAccounts = false
-        /// How many rows at most; nil: all.
+        /// How many rows at most; nil: all, and what was counted for each in a table of its own.
         public var rowLimit: Int?
         /// By what the rows are sorted.
         public var order = Order.cpu
@@ -33,6 +33,7 @@ extension TimeReport {
         lines += partition(style)
         lines += [""] + countLines + [latencyLine]
         if options.rowLimit != 0 { lines += [""] + table(options) }
+        if options.rowLimit == nil { lines += [""] + countTable(options) }
         if options.showsAccounts { lines += [""] + accountTable(options) }
         lines += [""] + footer(completeness, observer, style)
         return lines.map { $0.trimmedAtEnd }.joined(separator: "\n") + "\n"
@@ -174,10 +175,39 @@ extension TimeReport {
                     + figures.map { " " + Format.duration($0).aligned(right: 8) }.joined()
                     + "  " + ledger.mostlyIn.padded(toAtMost: 14))
         }
+        if shown.contains(where: { $0.ledger[.fault] > 0 }) {
+            lines.append(options.style.dim("         SYSTEM has page faults in it"))
+        }
         if shown.count < all.count { lines.append("         … and \(all.count - shown.count) more") }
         if earlier.threads > 0 {
-            lines.append("         \(Format.count(UInt64(earlier.threads))) earlier threads are in the sums alone")
+            lines.append(
+                "         \(Format.count(UInt64(earlier.threads), "earlier thread is", "earlier threads are")) in the sums alone"
+            )
         }
+        return lines
+    }
+
+    /// What was counted for each row: switches, migrations, system calls, faults, and waits for a CPU.
+    private func countTable(_ options: TextOptions) -> [String] {
+        let heads = [("VOL", 7), ("INVOL", 7), ("MIGR", 6), ("CALLS", 8), ("FAULTS", 8), ("MAJOR", 6), ("P99", 9)]
+        var lines = [
+            options.style.dim(
+                (options.showsThreads ? "TID" : "PID").aligned(right: 8) + " " + "COMMAND".padded(to: 15)
+                    + heads.map { $0.aligned(right: $1) }.joined())
+        ]
+        for row in rows(options) {
+            let ledger = row.ledger
+            let counts = [
+                ledger.voluntarySwitches, ledger.involuntarySwitches, ledger.migrations, ledger.syscalls,
+                ledger.minorFaults, ledger.majorFaults,
+            ]
+            lines.append(
+                String(row.tid).aligned(right: 8) + " " + row.command.escapedForTerminal.padded(to: 15)
+                    + zip(counts, heads).map { Format.count($0, columns: $1.1 - 1).aligned(right: $1.1) }.joined()
+                    + (ledger.runQueueLatency.quantile(0.99).map(Format.duration) ?? "-").aligned(right: 9))
+        }
+        lines.append(
+            options.style.dim("         switches, migrations, calls, minor and major faults; waits for a CPU (P99)"))
         return lines
     }
 }

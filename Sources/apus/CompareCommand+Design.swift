@@ -6,7 +6,8 @@ import Linux
 import Rendering
 
 extension CompareCommand {
-    var runsOfEach: Int { runs ?? (quick ? 6 : 10) }
+    // Of 7 a difference among the 36 comparisons of --quick can be shown.
+    var runsOfEach: Int { runs ?? (quick ? 7 : 10) }
 
     /// What the options ask for.
     func design() throws(DesignError) -> Design {
@@ -24,10 +25,10 @@ extension CompareCommand {
         return Design(
             workloads: workloads, program: isProgram ? program.words : [], observers: try observers(),
             threads: isProgram ? [1] : try Self.numbers(threads, "--threads", 1...1024),
-            runs: runsOfEach, best: best ?? min(3, runsOfEach), within: within.value,
+            runs: runsOfEach, best: best ?? min(3, runsOfEach), within: within?.value ?? 0.02,
             seed: seed ?? (Clock.realtime / 1000) % 1_000_000_000,
             target: quick ? Design.quickTarget : Design.standardTarget,
-            budget: budget ?? (quick ? 50 : 540), limit: limit, cpus: try allowedCPUs())
+            budget: budget ?? (quick ? 50 : 540), limit: limit ?? 60, cpus: try allowedCPUs())
     }
 
     func judge(_ text: String, by comparison: ObserverComparison) throws(DesignError) -> Expectation.Finding {

@@ -46,7 +46,7 @@ struct CompareCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Numbers of threads that do the same at once.", valueName: "n,…"))
     var threads = "1"
 
-    @Option(help: ArgumentHelp("Runs of each combination: 10, or 6 with --quick.", valueName: "n"))
+    @Option(help: ArgumentHelp("Runs of each combination: 10, or 7 with --quick.", valueName: "n"))
     var runs: Int?
 
     @Flag(help: "Shorter runs and fewer of them: under a minute.")
@@ -58,14 +58,14 @@ struct CompareCommand: ParsableCommand {
             valueName: "s"))
     var budget: Double?
 
-    @Option(help: ArgumentHelp("The longest that one run may take.", valueName: "s"))
-    var limit: Double = 60
+    @Option(help: ArgumentHelp("The longest that one run may take (60).", valueName: "s"))
+    var limit: Double?
 
     @Option(help: ArgumentHelp("K of K-best: so many of the fastest runs have to agree (3).", valueName: "k"))
     var best: Int?
 
-    @Option(help: ArgumentHelp("How far apart the K best may lie: 2% or 0.02.", valueName: "e"))
-    var within = Fraction(0.02)
+    @Option(help: ArgumentHelp("How far apart the K best may lie (2% or 0.02).", valueName: "e"))
+    var within: Fraction?
 
     @Option(help: ArgumentHelp("The same order of runs again.", valueName: "number"))
     var seed: UInt64?
@@ -101,7 +101,8 @@ struct CompareCommand: ParsableCommand {
         guard
             from.isEmpty
                 || program.isEmpty && workload.isEmpty && observer.isEmpty && runs == nil && seed == nil
-                    && !quick && threads == "1" && budget == nil && cpus == nil && best == nil
+                    && !quick && threads == "1" && budget == nil && cpus == nil && best == nil && within == nil
+                    && limit == nil
         else { throw ValidationError("--from reports on runs that were made: nothing is run.") }
         guard program.isEmpty || workload.isEmpty else {
             throw ValidationError("A program takes the place of --workload.")
@@ -116,11 +117,11 @@ struct CompareCommand: ParsableCommand {
             throw ValidationError("--runs takes a number from 1 to 10000.")
         }
         guard budget ?? 1 > 0, budget ?? 1 <= 1e6 else { throw ValidationError("--budget takes seconds, more than 0.") }
-        guard limit > 0, limit <= 1e6 else { throw ValidationError("--limit takes seconds, more than 0.") }
+        guard limit ?? 1 > 0, limit ?? 1 <= 1e6 else { throw ValidationError("--limit takes seconds, more than 0.") }
         guard (1...runsOfEach).contains(best ?? 1) else {
             throw ValidationError("--best takes a number of runs, from 1 to the \(runsOfEach) that are made of each.")
         }
-        guard within.value > 0, within.value < 1 else {
+        guard within?.value ?? 0.5 > 0, within?.value ?? 0.5 < 1 else {
             throw ValidationError("--within takes more than 0 and less than 100%: 2% or 0.02.")
         }
         do throws(DesignError) {
@@ -146,7 +147,7 @@ struct CompareCommand: ParsableCommand {
         let table = try csv.map { try Output.file($0) }
         let data = try from.isEmpty ? experiment() : load(from[0])
         let comparison = ObserverComparison(data)
-        let findings = try expect.map { text in
+        let findings = try (expect.isEmpty ? data.hypotheses ?? [] : expect).map { text in
             do throws(DesignError) { return try judge(text, by: comparison) } catch {
                 throw ValidationError(error.description)
             }

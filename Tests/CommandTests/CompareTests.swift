@@ -42,7 +42,7 @@ extension CommandTests {
                 "--workload", "getppid,compute", "--observer", "ebpf-count,ebpf-time", "--budget", "8", "--json")
             #expect(run.end == .code(0), "\(run)")
             let document = try document(run)
-            #expect(document.runs.filter { $0.phase == "measured" }.count == 2 * 3 * 6)
+            #expect(document.runs.filter { $0.phase == "measured" }.count == 2 * 3 * 7)
             #expect(document.runs.allSatisfy { $0.failure == nil })
             for observer in ["ebpf-count", "ebpf-time"] {
                 let cell = try #require(document.cell("getppid", observer))
@@ -120,11 +120,13 @@ extension CommandTests {
             #expect(document.ranking.first?.places.map(\.observer) == ["ebpf-count"])
         }
 
-        /// Its reader shares a CPU with the workload, which fills the smallest buffer meanwhile.
+        /// Who reads its lines does not begin for a while: the pipe fills, and then the smallest buffer.
         @Test func `an observer whose buffer is too small is told from one that saw all`() throws {
             let run = try compare(
                 "--workload", "getppid", "--runs", "5", "--budget", "5", "--json", "--observer", "ebpf-count",
-                "--observer", "cmd:tiny=taskset -c 0 '\(Programs.apus)' syscalls --buffer 1 -o {report} -- {}")
+                "--observer",
+                "cmd:tiny=sh -c '\"\(Programs.apus)\" syscalls --buffer 1 -o - -- \"$@\" | { sleep 0.2; cat > \"$0\"; }' "
+                    + "{report} {}")
             #expect(run.end == .code(0), "\(run)")
             let document = try document(run)
             let tiny = try #require(document.cell("getppid", "tiny")?.information)
@@ -161,7 +163,7 @@ extension CommandTests {
             let stored = folder.file("stored.json")
             let first = try compare(
                 "--workload", "getppid,compute", "--observer", "ebpf-count", "--runs", "5", "--budget", "4", "--json",
-                "-o", stored)
+                "-o", stored, "--expect", "ebpf-count > 0.01")
             #expect(first.end == .code(0), "\(first)")
             let again = try apus(
                 "compare", "--from", stored, "--json", "--html", folder.file("page.html"), "--csv",
@@ -169,6 +171,8 @@ extension CommandTests {
             #expect(again.end == .code(0), "\(again)")
             #expect(again.text == folder.contents(of: "stored.json"))
             let document = try document(again)
+            // What was expected is judged again, too.
+            #expect(again.text.contains("\"expectation\":\"ebpf-count > 0.01\""))
 
             let page = try #require(folder.contents(of: "page.html"))
             let figures = try CompareDocument.figures(inPage: page)

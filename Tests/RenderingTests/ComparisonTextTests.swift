@@ -49,7 +49,7 @@ struct ComparisonTextTests {
 
     @Test func `marks are explained that are there, and no others`() {
         let few = Self.text(Self.comparison(Self.observers("ptrace"), runs: 3))
-        #expect(few.contains(" ~1.60") && few.contains("~ fewer than 5 runs"), "\(few)")
+        #expect(few.contains(" ~1.60") && few.contains("~ too few runs"), "\(few)")
         let plain = Self.text(Self.comparison(Self.observers("ptrace"), runs: 6))
         #expect(!plain.contains("~") && !plain.contains("?"), "\(plain)")
         let silent = Self.text(Self.comparison(Self.observers("ptrace"), runs: 6) { $0.seenCalls = nil })

@@ -62,7 +62,7 @@ enum PageStyle {
         dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.2rem;margin:0}dd{margin:0;overflow-wrap:anywhere}
         pre{background:var(--band);border-radius:8px;padding:.8rem 1rem;overflow-x:auto;font-size:.88rem;white-space:pre-wrap;overflow-wrap:anywhere}
         footer{padding-bottom:3rem;color:var(--soft);font-size:.88rem}
-        @media (max-width:40rem){.wide{display:none}.narrow{display:block}section{padding:1.1rem .9rem;border-radius:10px}header{padding-top:1.8rem}dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}}
+        @media (max-width:40rem){.wide{display:none}.narrow{display:block}section{padding:1.1rem .9rem;border-radius:10px}header{padding-top:1.8rem}dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}th[scope=row]{white-space:normal;min-width:8rem}}
         @media print{:root{--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--band:#f4f4f4;--p0:#0b7285;--p1:#e8a33d;--p2:#9aa5b1;--i0:#fff;--i1:#000;--i2:#000}
         body{font-size:10.5pt}header,main,footer{max-width:none;padding:0}.legend,.skip,.narrow{display:none}.wide{display:block}
         section{border:0;padding:0 0 1rem;break-inside:avoid-page}.scroll{overflow:visible}th,td{white-space:normal;padding:.2rem .4rem}}

@@ -186,16 +186,14 @@ public struct SyscallStreamEnd {
 
     /// The last lines for people, at most 80 columns wide.
     public func text(style: TextStyle) -> String {
-        var lines = [calls == 1 ? " 1 call" : " \(Format.count(calls)) calls"]
-        if untoldLosses > 0 {
-            lines.insert("--- \(untoldLosses) calls lost at the ends of threads ---", at: 0)
-        }
+        var lines = [Format.count(calls, "call")]
         if flowControl.stops > 0 {
             lines.append(
-                " the target was stopped \(Format.count(flowControl.stops)) times for the buffer to be read, "
+                "the target was stopped \(Format.count(flowControl.stops, "time")) for the buffer to be read, "
                     + "\(Format.duration(flowControl.stoppedNanoseconds)) in all")
         }
-        return lines.map { $0.wrapped(indent: 3, first: 0) }.joined(separator: "\n") + "\n"
+        let gap = untoldLosses > 0 ? "--- \(Format.count(untoldLosses)) calls lost at the ends of threads ---\n" : ""
+        return gap + lines.map { $0.wrapped(indent: 3, first: 1) }.joined(separator: "\n") + "\n"
             + completeness.syscallText(observer, style: style)
     }
 }
@@ -207,10 +205,10 @@ extension Completeness {
             observer.stopCount.map { "\(Format.count($0)) stops of the target" }
             ?? "\(Format.count(observer.runCount)) program runs"
             + (observer.runNanoseconds.map { ", \(Format.count($0)) ns in all" } ?? "")
-        return [
-            isExact ? " exact: nothing was lost" : style.warning(warning),
-            " observing cost \(events); Apus itself: CPU \(Format.duration(observer.cpuNanoseconds)),\n   memory "
-                + "\(Format.bytes(observer.maxResidentBytes)), maps in the kernel \(Format.bytes(observer.mapBytes))",
-        ].joined(separator: "\n") + "\n"
+        let cost =
+            "observing cost \(events); Apus itself: CPU \(Format.duration(observer.cpuNanoseconds)), memory "
+            + "\(Format.bytes(observer.maxResidentBytes)), maps in the kernel \(Format.bytes(observer.mapBytes))"
+        return (isExact ? " exact: nothing was lost" : style.warning(warning)) + "\n"
+            + cost.wrapped(indent: 3, first: 1) + "\n"
     }
 }

@@ -31,6 +31,8 @@ public struct LatencyHistogram: Sendable, Equatable {
     public func quantile(_ fraction: Double) -> UInt64? {
         let count = count
         guard count > 0 else { return nil }
+        // The only one is known.
+        if count == 1 { return max }
         let rank = Swift.max(1, UInt64((fraction * Double(count)).rounded(.up)))
         var seen: UInt64 = 0
         for bucket in buckets {
