@@ -207,7 +207,7 @@ extension TimeReport {
                     + (ledger.runQueueLatency.quantile(0.99).map(Format.duration) ?? "-").aligned(right: 9))
         }
         lines.append(
-            options.style.dim("         switches, migrations, calls, minor and major faults; waits for a CPU (P99)"))
+            options.style.dim("         switches, migrations, calls, faults (all, major), waits for a CPU"))
         return lines
     }
 }

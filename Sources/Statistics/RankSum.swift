@@ -8,10 +8,10 @@ import Glibc
 /// intervals from resampling are too narrow there.
 public enum RankSum {
     /// Beyond so many values together the sum of ranks is taken to be normal.
-    private static let mostExact = 40
+    private static let mostExact = 24
 
     /// With which probability two samples of one and the same distribution lie apart at least as far as these
-    /// do, either way. Exact up to 40 values, equal ones included.
+    /// do, either way. Exact up to 24 values, equal ones included.
     public static func probability(_ one: Sample, _ other: Sample) -> Double {
         let all = (one.sorted + other.sorted).sorted()
         // Equal values have their mean rank; twice that is a whole number.

@@ -40,7 +40,7 @@ extension CommandTests {
                 if isSummary {
                     #expect(run.errorText.contains("clock_nanosleep        1"), "\(run)")
                 } else {
-                    #expect(run.errorText.contains("\n1 call\n") && run.errorText.contains(" = ?\n"), "\(run)")
+                    #expect(run.errorText.contains("\n 1 call\n") && run.errorText.contains(" = ?\n"), "\(run)")
                 }
             }
         }

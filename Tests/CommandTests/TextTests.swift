@@ -78,7 +78,7 @@ extension CommandTests {
         @Test(.needsKernel) func `-q prints no rows, and -v all of them`() throws {
             let rows = { (text: String) in text.split(separator: "\n").filter { $0.contains(" workload ") }.count }
             #expect(rows(try apus("time", "-q", "--", Programs.workload, "forks", "30").errorText) == 0)
-            #expect(rows(try apus("time", "-v", "--", Programs.workload, "forks", "30").errorText) == 31)
+            #expect(rows(try apus("time", "-v", "--", Programs.workload, "forks", "30").errorText) == 2 * 31)
         }
 
         // MARK: - Colour
