@@ -12,9 +12,9 @@ extension ModuleFormat {
         case .reference(let reference):
             let place = symbols.name(at: reference.caller).map { " in \($0.escapedForTerminal)" } ?? ""
             return fitted(
-                line(reference.time, reference.isPut ? "put" : "get", nil, reference.name, nil),
                 ["\(reference.count) now", "\(reference.command.escapedForTerminal) \(reference.pid)" + place],
-                after: reference.name)
+                after: reference.name
+            ) { line(reference.time, reference.isPut ? "put" : "get", nil, reference.name, nil, isNarrow: $0) }
         case .lost(let count, let time):
             return style.warning(line(time, "LOST", nil, "", nil) + "\(count) events, here in the stream") + "\n"
         }
@@ -25,15 +25,20 @@ extension ModuleFormat {
     private static let margin = 50
     private static let nameWidth = 17
 
-    private func line(_ time: UInt64, _ outcome: String, _ color: String?, _ name: String, _ total: UInt64?) -> String {
+    /// - Parameter isNarrow: without columns.
+    private func line(
+        _ time: UInt64, _ outcome: String, _ color: String?, _ name: String, _ total: UInt64?, isNarrow: Bool = false
+    ) -> String {
         let clock =
             isRelative
             ? Format.fixed(Double(time > start ? time - start : 0) / 1e9, 6).aligned(right: 12)
             : Clock.localTimeOfDay(time &+ realtimeOffset)
         let word = outcome.padded(to: 8)
+        let duration = total.map { Format.duration($0) } ?? ""
         return clock + " " + (color.map { style.colored(word, $0) } ?? word) + " "
-            + name.escapedForTerminal.padded(toAtLeast: Self.nameWidth)
-            + (total.map { Format.duration($0) } ?? "").aligned(right: 9) + "  "
+            + (isNarrow
+                ? name.escapedForTerminal + (duration.isEmpty ? "" : " " + duration)
+                : name.escapedForTerminal.padded(toAtLeast: Self.nameWidth) + duration.aligned(right: 9)) + "  "
     }
 
     private mutating func text(_ load: ModuleLoad) -> String {
@@ -57,8 +62,9 @@ extension ModuleFormat {
         }
         story.append(who)
         if let taints = load.taints, !taints.isEmpty { story.append("taints \(taints)") }
-        var text = line(load.time, word, color, load.name ?? "?", load.phases.total)
-        text = fitted(text, story, after: load.name ?? "?")
+        var text = fitted(story, after: load.name ?? "?") {
+            line(load.time, word, color, load.name ?? "?", load.phases.total, isNarrow: $0)
+        }
         if let taints = load.taints, !taints.isEmpty, style.isOn {
             text = text.replacing("taints \(taints)", with: style.warning("taints \(taints)"))
         }
@@ -68,12 +74,16 @@ extension ModuleFormat {
         return text + (details + log).map { $0.wrapped(indent: 6, first: 4) + "\n" }.joined()
     }
 
-    /// The story on the line if it fits in 80 columns, else under it.
-    private func fitted(_ line: String, _ story: [String], after name: String) -> String {
+    /// The story on the line if that fits in 80 columns, if need be without columns of its own; else under it.
+    ///
+    /// - Parameter line: gives it with columns, or narrow.
+    private func fitted(_ story: [String], after name: String, _ line: (Bool) -> String) -> String {
         let text = story.joined(separator: ", ")
-        let excess = max(0, name.escapedForTerminal.padded(toAtLeast: Self.nameWidth).count - Self.nameWidth)
-        return Self.margin + excess + text.count <= 80
-            ? line + text + "\n" : line.trimmedAtEnd + "\n" + text.wrapped(indent: Self.indent) + "\n"
+        let length = name.escapedForTerminal.count
+        if Self.margin + max(0, length - Self.nameWidth) + text.count <= 80 { return line(false) + text + "\n" }
+        // What lies before the name, and eight columns for a duration.
+        if Self.indent + length + 9 + 2 + text.count <= 80 { return line(true) + text + "\n" }
+        return line(false).trimmedAtEnd + "\n" + text.wrapped(indent: Self.indent) + "\n"
     }
 
     private mutating func details(_ load: ModuleLoad) -> [String] {
@@ -133,9 +143,11 @@ extension ModuleFormat {
         }
         if unload.isForced { story.append("forced") }
         story.append("\(unload.loader.command.escapedForTerminal) \(unload.loader.pid)")
-        var text = line(
-            unload.time, unload.outcome.rawValue, unload.outcome == .refused ? "31" : "34", unload.name, unload.total)
-        text = fitted(text, story, after: unload.name)
+        let text = fitted(story, after: unload.name) {
+            line(
+                unload.time, unload.outcome.rawValue, unload.outcome == .refused ? "31" : "34", unload.name,
+                unload.total, isNarrow: $0)
+        }
         guard isVerbose else { return text }
         let phases = [
             unload.exit.map { "exit \(Format.duration($0))" },

@@ -26,7 +26,19 @@ extension CommandTests {
         private func modules(_ arguments: String..., output: Child.Sink = .collected, errors: Child.Sink = .collected)
             throws -> Run
         {
-            try runCommand([Programs.apus, "modules"] + arguments, output: output, errors: errors)
+            // To attach to a dozen functions takes an emulated CPU seconds.
+            try runCommand([Programs.apus, "modules"] + arguments, output: output, errors: errors, limit: 120)
+        }
+
+        @Test func `text fits in 80 columns, and a load is a line`() throws {
+            let run = try modules("--references", "--", "modprobe", "vfat")
+            #expect(run.end == .code(0), "\(run)")
+            let lines = run.errorText.split(separator: "\n")
+            #expect(lines.allSatisfy { $0.count <= 80 }, "\(run)")
+            #expect(
+                lines.contains { $0.contains(" live ") && $0.contains(" vfat ") && $0.contains(" modprobe ") }, "\(run)"
+            )
+            #expect(lines.contains { $0.contains(" get ") && $0.contains(" now, ") }, "\(run)")
         }
 
         // MARK: - Records
