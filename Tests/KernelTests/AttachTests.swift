@@ -87,7 +87,8 @@ extension KernelTests {
             let before = try tracer.report()
             usleep(100_000)
             let report = try tracer.report()
-            expectBalanced(report)
+            // One that others start while its CPU is in the kernel's task storage for us is noted nowhere, and told.
+            expectBalanced(report, mostUntracked: 3)
             #expect(report.threads.count > 10)
             #expect(report.threads.contains { $0.pid == UInt32(getpid()) })
             let kthread = try #require(report.threads.first { $0.pid == 2 })
@@ -98,7 +99,7 @@ extension KernelTests {
                 report.threads.contains {
                     $0.pid == UInt32(getpid()) && $0.ledger[ThreadState.sleep] >= 95_000_000
                 })
-            expectBalanced(report.since(before))
+            expectBalanced(report.since(before), mostUntracked: 3)
         }
 
         @Test func `readings in the middle of things balance, and only grow`() throws {

@@ -277,7 +277,8 @@ public struct TimeTracer: ~Copyable {
             let untracked = try table.object.value(of: "untracked_threads", as: UInt64.self)
             if untracked > 0 {
                 completeness.reasons.append(
-                    "\(counted(untracked, "thread")) found no free ledger (room for \(threads.count - 1): see --max-threads)"
+                    "\(counted(untracked, "thread")) found no free ledger, or none that could be noted (room for "
+                        + "\(threads.count - 1): see --max-threads)"
                 )
             }
             if unreadable > 0 { completeness.reasons.append("\(unreadable) ledgers could not be read") }
