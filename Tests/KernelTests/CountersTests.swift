@@ -289,7 +289,8 @@ extension KernelTests {
                 errors.append(abs(share - system / (user + system)))
             }
             errors.sort()
-            #expect(errors[1] < 0.1, "\(errors)")
+            // Of a busy host's two emulated CPUs a seventh has been seen; charged to the wrong mode it would be half.
+            #expect(errors[1] < 0.2, "\(errors)")
             #expect(run.report.unsupported[3] != nil && run.report.total.events[3].total == nil)
         }
 
