@@ -192,7 +192,7 @@ public struct SyscallStreamEnd {
                 "the target was stopped \(Format.count(flowControl.stops, "time")) for the buffer to be read, "
                     + "\(Format.duration(flowControl.stoppedNanoseconds)) in all")
         }
-        let gap = untoldLosses > 0 ? "--- \(Format.count(untoldLosses)) calls lost at the ends of threads ---\n" : ""
+        let gap = untoldLosses > 0 ? "--- \(untoldLosses) calls lost at the ends of threads ---\n" : ""
         return gap + lines.map { $0.wrapped(indent: 3, first: 1) }.joined(separator: "\n") + "\n"
             + completeness.syscallText(observer, style: style)
     }
