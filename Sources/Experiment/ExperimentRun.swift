@@ -73,7 +73,12 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
     /// Run time of the observer's BPF programs, by its report, where the kernel timed them.
     public var programNs: UInt64?
 
-    /// CPU time that others used meanwhile, on all CPUs; known to 10 ms.
+    /// CPU time that other programs used meanwhile that were there at its end, by the scheduler's account.
+    public var programsCpuNs: UInt64?
+    /// The name of the one that used most of it.
+    public var busiestProgram: String?
+    /// CPU time that others used meanwhile, on all CPUs, those that came and went and the kernel's own threads
+    /// included; known to 10 ms.
     public var othersCpuNs: UInt64?
     /// CPU time that the hypervisor took meanwhile, on all CPUs; known to 10 ms.
     public var stolenNs: UInt64?
@@ -100,7 +105,7 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
         let figures = [
             wallNs, cpuNs, systemNs, maxRssBytes, sectionNs, events, calls, workloadCpuNs, voluntarySwitches,
             involuntarySwitches, faults, delayNs, lifeCpuNs, lifeSystemNs, seenCalls, seenFaults, lostEvents,
-            programNs, othersCpuNs, stolenNs,
+            programNs, programsCpuNs, othersCpuNs, stolenNs,
         ]
         return (1...1024).contains(threads) && count < 1 << 53 && figures.allSatisfy { $0 ?? 0 < 1 << 53 }
     }
@@ -126,15 +131,23 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
         return wallNs - min(wallNs, sectionNs)
     }
 
+    /// What disturbs a run from outside; in words.
+    public enum Disturbance: String, Sendable {
+        /// More than 2 % of the run's time, and more than 15 ms.
+        case hypervisor = "the hypervisor took CPU time"
+        /// Those that were there at its end: more than 2 % of its time, and more than 1 ms.
+        case programs = "other programs ran"
+        /// More than 10 % of its time, and more than 25 ms: that is known to 10 ms.
+        case passersBy = "others came and went"
+    }
+
     /// What disturbed it from outside; nil: nothing that could be seen.
-    ///
-    /// The hypervisor, where it took more than 2 % of the run's time, and more than 15 ms; others, where
-    /// they used more than 10 % of it, and more than 25 ms. Both times are known to 10 ms.
-    public var disturbance: String? {
+    public var disturbance: Disturbance? {
         guard let wallNs else { return nil }
         let wall = Double(wallNs)
-        if let stolenNs, Double(stolenNs) > max(0.02 * wall, 15e6) { return "the hypervisor took CPU time" }
-        if let othersCpuNs, Double(othersCpuNs) > max(0.1 * wall, 25e6) { return "other programs ran" }
+        if let stolenNs, Double(stolenNs) > max(0.02 * wall, 15e6) { return .hypervisor }
+        if let programsCpuNs, Double(programsCpuNs) > max(0.02 * wall, 1e6) { return .programs }
+        if let othersCpuNs, Double(othersCpuNs) > max(0.1 * wall, 25e6) { return .passersBy }
         return nil
     }
 }

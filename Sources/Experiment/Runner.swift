@@ -92,6 +92,9 @@ final class Runner {
         if let before, let after {
             let busy = after.busy - min(after.busy, before.busy)
             run.othersCpuNs = busy - min(busy, result.cpuNanoseconds)
+            let programs = after.programTimes(since: before)
+            run.programsCpuNs = programs.values.reduce(0, +)
+            run.busiestProgram = programs.max { $0.value < $1.value }.flatMap { Procfs.text("/proc/\($0.key)/comm") }
             run.stolenNs = after.stolen - min(after.stolen, before.stolen)
         }
         switch result.end {

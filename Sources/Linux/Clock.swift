@@ -7,6 +7,13 @@ public enum Clock {
     public static var monotonic: UInt64 { read(CLOCK_MONOTONIC) }
     /// CPU time that this process has used.
     public static var processCPU: UInt64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+    /// CPU time that another process has used, its ended threads included; nil: there is none.
+    public static func processCPU(of pid: Int32) -> UInt64? {
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(pid, &clock) == 0, clock_gettime(clock, &time) == 0 else { return nil }
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
 
     /// The length of a timer tick: the resolution of the coarse clocks (KTIME_LOW_RES).
     public static var tick: UInt64 {

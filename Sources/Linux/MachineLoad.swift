@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// What all CPUs of the machine have done so far, from the first line of /proc/stat, in nanoseconds;
-/// as fine as the kernel's clock ticks there (USER_HZ), 10 ms.
+/// What all CPUs of the machine have done so far, in nanoseconds.
 public struct MachineLoad: Sendable {
-    /// In any program or in the kernel, interrupts included.
+    /// In any program or in the kernel, interrupts included; from the first line of /proc/stat, as fine as
+    /// the kernel's clock ticks there (USER_HZ), 10 ms.
     public let busy: UInt64
-    /// Taken by the hypervisor for others.
+    /// Taken by the hypervisor for others; as fine as ``busy``.
     public let stolen: UInt64
+    /// CPU time of each process that is there, by its PID, threads that have ended included: what the
+    /// scheduler accounts, to the nanosecond. Of this process there is none.
+    let processes: [Int32: UInt64]
 
     /// nil where it cannot be read.
     public static var now: MachineLoad? {
@@ -16,7 +19,24 @@ public struct MachineLoad: Sendable {
         let ticks = line.split(separator: " ").dropFirst().compactMap { UInt64($0) }
         guard ticks.count >= 8 else { return nil }
         let tick = 1_000_000_000 / UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        var processes: [Int32: UInt64] = [:]
+        for pid in Procfs.list("/proc").compactMap({ Int32($0) }) where pid != getpid() {
+            processes[pid] = Clock.processCPU(of: pid)
+        }
         return MachineLoad(
-            busy: (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) * tick, stolen: ticks[7] * tick)
+            busy: (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) * tick, stolen: ticks[7] * tick,
+            processes: processes)
+    }
+
+    /// CPU time that each program used since, by its PID, in nanoseconds: of those that are there now, without
+    /// this one. The kernel's own threads are not among them; what they do may be on anybody's behalf.
+    public func programTimes(since before: MachineLoad) -> [Int32: UInt64] {
+        var times: [Int32: UInt64] = [:]
+        for (pid, time) in processes {
+            // A number can have come to another process.
+            let earlier = before.processes[pid].flatMap { $0 <= time ? $0 : nil } ?? 0
+            if time > earlier && !Procfs.isKernelThread(pid) { times[pid] = time - earlier }
+        }
+        return times
     }
 }

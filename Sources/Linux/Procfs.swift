@@ -58,6 +58,15 @@ public enum Procfs {
     /// The process that a thread belongs to; the same number for a process.
     public static func process(of tid: Int32) -> Int32? { field("Tgid", of: tid).flatMap { Int32($0) } }
 
+    /// Whether a process is a thread of the kernel's own.
+    public static func isKernelThread(_ pid: Int32) -> Bool {
+        // proc_pid_stat(5): flags are the seventh field after the name, which can have anything in it.
+        // include/linux/sched.h: PF_KTHREAD.
+        guard let text = text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return false }
+        let fields = text[end...].split(separator: " ")
+        return fields.count > 7 && UInt64(fields[7]).map { $0 & 0x20_0000 != 0 } == true
+    }
+
     /// The number of tasks on the machine, from the last field but one of /proc/loadavg.
     public static var taskCount: Int? {
         text("/proc/loadavg")?.split(separator: " ").dropFirst(3).first?

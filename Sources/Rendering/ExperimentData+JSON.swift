@@ -83,6 +83,8 @@ extension ExperimentRun {
         json.value("seen_faults", seenFaults)
         json.value("lost_events", lostEvents)
         json.value("program_ns", programNs)
+        json.value("programs_cpu_ns", programsCpuNs)
+        json.value("busiest_program", busiestProgram)
         json.value("others_cpu_ns", othersCpuNs)
         json.value("stolen_ns", stolenNs)
     }

@@ -34,7 +34,11 @@ struct CompareDocument: Decodable {
         let workload: String
         let observer: String
         let failure: String?
+        let wall_ns: UInt64?
+        let programs_cpu_ns: UInt64?
+        let busiest_program: String?
     }
+    struct Completeness: Decodable { let reasons: [String] }
     struct Ranking: Decodable {
         struct Place: Decodable { let observer: String }
         let workload: String
@@ -45,6 +49,7 @@ struct CompareDocument: Decodable {
     let runs: [Run]
     let ranking: [Ranking]
     let interruption: String?
+    let completeness: Completeness
 
     init(_ bytes: [UInt8]) throws { self = try JSONDecoder().decode(Self.self, from: Data(bytes)) }
 

@@ -120,6 +120,24 @@ extension CommandTests {
             #expect(document.ranking.first?.places.map(\.observer) == ["ebpf-count"])
         }
 
+        @Test func `a program that runs beside is known by its name and what it used, and its runs are disturbed`()
+            throws
+        {
+            let neighbour = try Child([Programs.workload, "spin", "60000"])
+            let run = try compare(
+                "--workload", "getppid", "--runs", "5", "--budget", "3", "--json", "--observer", "ebpf-count")
+            neighbour.dispose()
+            #expect(run.end == .code(0), "\(run)")
+            let document = try document(run)
+            for run in document.runs where run.phase == "measured" {
+                // It has a CPU of its own, or half of one.
+                #expect(run.programs_cpu_ns ?? 0 > (run.wall_ns ?? 0) / 4, "\(run)")
+            }
+            #expect(document.runs.contains { $0.busiest_program == "workload" })
+            let reason = try #require(document.completeness.reasons.first { $0.contains("disturbed") })
+            #expect(reason.contains("10 of 10 runs"), "\(reason)")
+        }
+
         /// Who reads its lines does not begin for a while: the pipe fills, and then the smallest buffer.
         @Test func `an observer whose buffer is too small is told from one that saw all`() throws {
             let run = try compare(

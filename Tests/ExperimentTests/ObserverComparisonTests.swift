@@ -67,6 +67,26 @@ struct ObserverComparisonTests {
         #expect(wrong <= 19, "\(wrong) of 200")
     }
 
+    @Test func `what others used disturbs a run in proportion to its time, as finely as it is known`() {
+        func disturbance(
+            wall: UInt64, programs: UInt64 = 0, others: UInt64 = 0, stolen: UInt64 = 0
+        ) -> ExperimentRun.Disturbance? {
+            var run = ExperimentRun(
+                phase: .measured, workload: "compute", observer: "none", threads: 1, repetition: 0, count: 1,
+                paddingBytes: 0)
+            (run.wallNs, run.programsCpuNs, run.othersCpuNs, run.stolenNs) = (wall, programs, others, stolen)
+            return run.disturbance
+        }
+        #expect(disturbance(wall: 100_000_000) == nil)
+        #expect(disturbance(wall: 100_000_000, programs: 2_000_001) == .programs)
+        #expect(disturbance(wall: 100_000_000, programs: 2_000_000) == nil)
+        #expect(disturbance(wall: 10_000_000, programs: 900_000) == nil)
+        #expect(disturbance(wall: 100_000_000, others: 20_000_000) == nil)
+        #expect(disturbance(wall: 100_000_000, others: 30_000_000) == .passersBy)
+        #expect(disturbance(wall: 1_000_000_000, others: 30_000_000) == nil)
+        #expect(disturbance(wall: 100_000_000, stolen: 20_000_000) == .hypervisor)
+    }
+
     @Test func `too few runs for so many comparisons are said to be`() {
         // Of 5 and 5 the least probability is 2 in 252: too much among nine.
         let design = Design.test(

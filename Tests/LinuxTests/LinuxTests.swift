@@ -41,6 +41,37 @@ struct ProcfsTests {
         #expect(Procfs.text("/dev/null") == "")
     }
 
+    @Test func `the kernel's own threads are told from programs`() {
+        #expect(!Procfs.isKernelThread(getpid()))
+        #expect(!Procfs.isKernelThread(4_194_303))
+        // Every kernel has it; a container may hide it.
+        if Procfs.text("/proc/2/comm") == "kthreadd" { #expect(Procfs.isKernelThread(2)) }
+    }
+}
+
+struct MachineLoadTests {
+    @Test func `what another program used meanwhile is known much finer than the kernel's ticks`() throws {
+        let program = Process()
+        program.executableURL = URL(fileURLWithPath: "/bin/sh")
+        program.arguments = ["-c", "while :; do :; done"]
+        try program.run()
+        defer {
+            kill(program.processIdentifier, SIGKILL)
+            program.waitUntilExit()
+        }
+        let pid = program.processIdentifier
+        for _ in 0..<20 {
+            let outer = try #require(Clock.processCPU(of: pid))
+            let before = try #require(MachineLoad.now)
+            let start = try #require(Clock.processCPU(of: pid))
+            usleep(3_000)
+            let end = try #require(Clock.processCPU(of: pid))
+            let after = try #require(MachineLoad.now)
+            let wide = try #require(Clock.processCPU(of: pid))
+            let found = try #require(after.programTimes(since: before)[pid])
+            #expect(found >= end - start && found <= wide - outer)
+        }
+    }
 }
 
 struct ClockTests {
