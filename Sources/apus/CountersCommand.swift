@@ -38,13 +38,7 @@ struct CountersCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("Count these; can be given again.", valueName: "event,…"))
     var event: [String] = []
 
-    @Option(
-        name: .shortAndLong, parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("Observe this process; can be given again.", valueName: "pid"))
-    var pid: [Int32] = []
-
-    @Flag(name: [.customShort("a"), .customLong("all")], help: "Observe every thread of the machine.")
-    var everything = false
+    @OptionGroup var targetOptions: TargetOptions
 
     @Flag(name: .shortAndLong, help: "Show threads, not processes with their threads summed.")
     var threads = false
@@ -58,9 +52,6 @@ struct CountersCommand: ParsableCommand {
         name: [.customShort("x", allowingJoined: true), .customLong("field-separator")],
         help: ArgumentHelp("Write perf stat's fields, with SEP between them.", valueName: "sep"))
     var separator: String?
-
-    @Flag(name: .customLong("no-follow"), help: "Leave out the processes that the target starts.")
-    var noFollow = false
 
     @Flag(help: "Exit with 123 if any count is a lower bound.")
     var strict = false
@@ -82,7 +73,8 @@ struct CountersCommand: ParsableCommand {
     @OptionGroup var program: ProgramArguments
 
     func validate() throws {
-        try program.validate(in: self, orObserving: pid, everything)
+        try program.validate(in: self)
+        try targetOptions.validate(or: !program.isEmpty)
         if let interval, interval < 1 || interval > 86_400_000 {
             throw ValidationError("-I takes milliseconds, from 1 to 86400000.")
         }
@@ -99,12 +91,12 @@ struct CountersCommand: ParsableCommand {
 
     func run() throws {
         var options = CountersTracer.Options(
-            target: everything ? .everything : pid.isEmpty ? .launched : .processes(Array(Set(pid)).sorted()),
+            target: targetOptions.target,
             events: try CounterEvent.parse(event.isEmpty ? CounterEvent.standard : event))
-        options.followsChildren = !noFollow
+        options.followsChildren = !targetOptions.noFollow
         options.maxThreads = maxThreads
         options.costTiming = cost
-        try checkProcesses(pid)
+        try targetOptions.checkProcesses()
 
         let output = try outputOptions.open(besideProgram: !program.isEmpty)
         let signals = try Signals([SIGINT, SIGTERM, SIGHUP])
@@ -115,7 +107,7 @@ struct CountersCommand: ParsableCommand {
         var tracer: CountersTracer
         do { tracer = try CountersTracer.start(options) } catch { throw Failure(error, isVerbose: verbose) }
         var printer = CountersPrinter(
-            output: output, style: outputOptions.style(for: output), title: title(everything, pid, program),
+            output: output, style: outputOptions.style(for: output), title: targetOptions.title(with: program),
             interval: interval,
             form: outputOptions.json
                 ? .json
@@ -129,7 +121,7 @@ struct CountersCommand: ParsableCommand {
             try process.execute()
             try tracer.makeRoom()
         }
-        let end = try TimeLoop.run(&tracer, &printer, process: process, pids: pid, signals: signals)
+        let end = try TimeLoop.run(&tracer, &printer, process: process, pids: targetOptions.pid, signals: signals)
         let report = try tracer.report()
         _ = consume tracer
         try printer.finish(report, exit: end.exit)

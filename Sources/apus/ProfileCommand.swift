@@ -34,13 +34,7 @@ struct ProfileCommand: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case tree, folded, flamegraph, pprof, json }
 
-    @Option(
-        name: .shortAndLong, parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("Observe this process; can be given again.", valueName: "pid"))
-    var pid: [Int32] = []
-
-    @Flag(name: [.customShort("a"), .customLong("all")], help: "Observe every thread of the machine.")
-    var everything = false
+    @OptionGroup var targetOptions: TargetOptions
 
     @Option(
         name: [.customShort("F"), .customLong("frequency")], parsing: .unconditional,
@@ -62,9 +56,6 @@ struct ProfileCommand: ParsableCommand {
     @Option(help: "How to show it: tree, folded, flamegraph (HTML), pprof (gzipped), or json.")
     var format: Format?
 
-    @Flag(name: .customLong("no-follow"), help: "Leave out the processes that the target starts.")
-    var noFollow = false
-
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Room for so many stacks; each takes 96 bytes of kernel memory.", valueName: "n"))
@@ -84,7 +75,8 @@ struct ProfileCommand: ParsableCommand {
     @OptionGroup var program: ProgramArguments
 
     func validate() throws {
-        try program.validate(in: self, orObserving: pid, everything)
+        try program.validate(in: self)
+        try targetOptions.validate(or: !program.isEmpty)
         guard !user || !kernel else { throw ValidationError("--user and --kernel exclude each other.") }
         if outputOptions.json, let format, format != .json {
             throw ValidationError("--json and --format \(format.rawValue) exclude each other.")
@@ -112,14 +104,14 @@ struct ProfileCommand: ParsableCommand {
     private var chosenFormat: Format { outputOptions.json ? .json : format ?? .tree }
 
     func run() throws {
-        try checkProcesses(pid)
+        try targetOptions.checkProcesses()
         var options = ProfileTracer.Options(
-            target: everything ? .everything : pid.isEmpty ? .launched : .processes(Array(Set(pid)).sorted()))
+            target: targetOptions.target)
         options.frequency = frequency ?? Self.standardFrequency
         options.kind = offCPU ? .offCPU : .onCPU
         options.takesKernelFrames = !user
         options.takesUserFrames = !kernel
-        options.followsChildren = !noFollow
+        options.followsChildren = !targetOptions.noFollow
         options.maxStacks = maxStacks
 
         let output = try outputOptions.open(besideProgram: !program.isEmpty)
@@ -155,7 +147,7 @@ struct ProfileCommand: ParsableCommand {
     /// Observes until the program or the processes end, or a signal comes, which is returned.
     private func observe(_ tracer: inout ProfileTracer, _ process: LaunchedProcess?, _ signals: Signals) -> Int32? {
         // Closed when the process ends; nobody else needs them.
-        var watched = pid.map { openProcess($0) }
+        var watched = targetOptions.pid.map { openProcess($0) }
         let due = duration.map { Clock.monotonic + UInt64($0 * 1e9) }
         while true {
             var timeout = tracer.timeout
@@ -173,7 +165,7 @@ struct ProfileCommand: ParsableCommand {
                 close(watched[index])
                 watched[index] = -1
             }
-            if !pid.isEmpty && watched.allSatisfy({ $0 < 0 }) { return nil }
+            if !targetOptions.pid.isEmpty && watched.allSatisfy({ $0 < 0 }) { return nil }
             if let due, Clock.monotonic >= due { return nil }
         }
     }
@@ -197,7 +189,7 @@ struct ProfileCommand: ParsableCommand {
 
     private func title(_ profile: Profile) -> String {
         let count = Set(profile.processes.map(\.pid)).count
-        return apus.title(everything, pid, program).followed(
+        return targetOptions.title(with: program).followed(
             by: ": \(offCPU ? "blocked" : "on CPU"), \(Rendering.Format.duration(profile.elapsed)), "
                 + (count == 0 ? "met nowhere" : count == 1 ? "1 process" : "\(count) processes"))
     }

@@ -28,16 +28,6 @@ struct ProgramArguments: ParsableArguments {
         default: throw ValidationError("Unknown option '\(first)', or one whose value is missing.")
         }
     }
-
-    /// The same, and that there is something to observe: a program, processes, or everything.
-    func validate(in command: some ParsableCommand, orObserving pids: [Int32], _ everything: Bool) throws {
-        try validate(in: command)
-        guard pids.isEmpty || !everything else { throw ValidationError("-p and -a exclude each other.") }
-        guard !pids.isEmpty || everything || !isEmpty else {
-            throw ValidationError("Nothing to observe: give a program, -p PID or -a.")
-        }
-        for pid in pids where pid <= 0 { throw ValidationError("\(pid) is no PID.") }
-    }
 }
 
 extension LaunchedProcess {

@@ -37,13 +37,7 @@ struct SyscallsCommand: ParsableCommand {
             wrong usage.
             """)
 
-    @Option(
-        name: .shortAndLong, parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("Observe this process; can be given again.", valueName: "pid"))
-    var pid: [Int32] = []
-
-    @Flag(name: [.customShort("a"), .customLong("all")], help: "Observe every thread of the machine but Apus's own.")
-    var everything = false
+    @OptionGroup var targetOptions: TargetOptions
 
     @Flag(
         name: [.customShort("c"), .customLong("summary")], help: "Sum up the calls, in the kernel; no line for each.")
@@ -70,9 +64,6 @@ struct SyscallsCommand: ParsableCommand {
 
     @Flag(help: "Stop the target rather than lose a call.")
     var lossless = false
-
-    @Flag(name: .customLong("no-follow"), help: "Leave out the processes that the target starts.")
-    var noFollow = false
 
     @Option(
         parsing: .unconditional,
@@ -104,7 +95,8 @@ struct SyscallsCommand: ParsableCommand {
     @OptionGroup var program: ProgramArguments
 
     func validate() throws {
-        try program.validate(in: self, orObserving: pid, everything)
+        try program.validate(in: self)
+        try targetOptions.validate(or: !program.isEmpty)
         guard !(absolute && relative) else { throw ValidationError("--absolute and --relative exclude each other.") }
         guard !summary || !(absolute || relative) else {
             throw ValidationError("-c has no lines: --absolute and --relative are for those.")
@@ -117,11 +109,13 @@ struct SyscallsCommand: ParsableCommand {
         guard (1...1024).contains(buffer), buffer.nonzeroBitCount == 1 else {
             throw ValidationError("--buffer takes megabytes, a power of two from 1 to 1024.")
         }
-        guard observer == .ebpf || !everything else { throw ValidationError("-a is for --observer ebpf.") }
+        guard observer == .ebpf || !targetOptions.everything else {
+            throw ValidationError("-a is for --observer ebpf.")
+        }
         guard observer == .ebpf || !lossless else {
             throw ValidationError("By ptrace nothing is ever lost: --lossless is for --observer ebpf.")
         }
-        guard observer != .ptraceSeccomp || pid.isEmpty else {
+        guard observer != .ptraceSeccomp || targetOptions.pid.isEmpty else {
             throw ValidationError("--observer ptrace-seccomp is for a program that it launches, not for -p.")
         }
         let filter = try parsedFilter()
@@ -142,14 +136,14 @@ struct SyscallsCommand: ParsableCommand {
 
     func run() throws {
         var options = SyscallTracer.Options(
-            target: everything ? .everything : pid.isEmpty ? .launched : .processes(Array(Set(pid)).sorted()))
+            target: targetOptions.target)
         options.result = summary ? .summary(byProcess: byProcess) : .records
         options.filter = try parsedFilter()
-        options.followsChildren = !noFollow
+        options.followsChildren = !targetOptions.noFollow
         options.stringLimit = stringLimit
         options.isLossless = lossless
         options.bufferBytes = buffer << 20
-        try checkProcesses(pid)
+        try targetOptions.checkProcesses()
 
         let output = try outputOptions.open(besideProgram: !program.isEmpty)
         let signals = try Signals([SIGINT, SIGTERM, SIGHUP])
@@ -160,7 +154,7 @@ struct SyscallsCommand: ParsableCommand {
         var tracer: SyscallTracer
         do { tracer = try SyscallTracer.start(options) } catch {
             let failure = Failure(error, isVerbose: verbose)
-            guard case .bpf = error, !everything, !verbose else { throw failure }
+            guard case .bpf = error, options.target != .everything, !verbose else { throw failure }
             throw Failure(failure.status, failure.message + "; --observer ptrace needs no BPF")
         }
         if let process {
@@ -169,7 +163,8 @@ struct SyscallsCommand: ParsableCommand {
         }
         // Its tables take 2 ms, in which the target can run.
         var printer = printer(output, options)
-        let received = try SyscallLoop.run(&tracer, &printer, process: process, pids: pid, signals: signals)
+        let received = try SyscallLoop.run(
+            &tracer, &printer, process: process, pids: targetOptions.pid, signals: signals)
         let completeness = try tracer.completeness()
         if summary {
             try printer.write(

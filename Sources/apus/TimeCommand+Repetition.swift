@@ -50,7 +50,7 @@ extension TimeCommand {
         } else {
             try output.write(
                 best.text(
-                    title: apus.title(everything, pid, program), completeness, observer,
+                    title: targetOptions.title(with: program), completeness, observer,
                     style: outputOptions.style(for: output),
                     rowLimit: quiet ? 0 : verbose ? nil : 20))
         }

@@ -37,13 +37,7 @@ struct TimeCommand: ParsableCommand {
             for wrong usage.
             """)
 
-    @Option(
-        name: .shortAndLong, parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("Observe this process; can be given again.", valueName: "pid"))
-    var pid: [Int32] = []
-
-    @Flag(name: [.customShort("a"), .customLong("all")], help: "Observe every thread of the machine.")
-    var everything = false
+    @OptionGroup var targetOptions: TargetOptions
 
     @Flag(name: .shortAndLong, help: "Show threads, not processes with their threads summed.")
     var threads = false
@@ -52,9 +46,6 @@ struct TimeCommand: ParsableCommand {
         name: [.customShort("I"), .long], parsing: .unconditional,
         help: ArgumentHelp("Report every MS milliseconds.", valueName: "ms"))
     var interval: Int?
-
-    @Flag(name: .customLong("no-follow"), help: "Leave out the processes that the target starts.")
-    var noFollow = false
 
     @Flag(help: "Show the kernel's own accounting of the same threads beside it.")
     var kernelTimes = false
@@ -94,16 +85,13 @@ struct TimeCommand: ParsableCommand {
 
     func validate() throws {
         try program.validate(in: self)
-        guard pid.isEmpty || !everything else { throw ValidationError("-p and -a exclude each other.") }
+        try targetOptions.validate(or: !program.isEmpty || repetition.isOn)
         try repetition.validate(hasProgram: !program.isEmpty)
-        let isForOneRun = !pid.isEmpty || everything || interval != nil || kernelTimes || threads || sample != nil
+        let isForOneRun =
+            targetOptions.target != .launched || interval != nil || kernelTimes || threads || sample != nil
         guard !repetition.isOn || !isForOneRun else {
             throw ValidationError("--best and --compare exclude -p, -a, -t, -I, --kernel-times and --sample.")
         }
-        guard !pid.isEmpty || everything || !program.isEmpty || repetition.isOn else {
-            throw ValidationError("Nothing to observe: give a program, -p PID or -a.")
-        }
-        for pid in pid where pid <= 0 { throw ValidationError("\(pid) is no PID.") }
         if let interval, interval < 1 || interval > 86_400_000 {
             throw ValidationError("-I takes milliseconds, from 1 to 86400000.")
         }
@@ -124,13 +112,13 @@ struct TimeCommand: ParsableCommand {
 
     func run() throws {
         var options = TimeTracer.Options(
-            target: everything ? .everything : pid.isEmpty ? .launched : .processes(Array(Set(pid)).sorted()))
-        options.followsChildren = !noFollow
+            target: targetOptions.target)
+        options.followsChildren = !targetOptions.noFollow
         options.maxThreads = maxThreads
         options.costTiming = cost
         options.sampling = sample.map { Sampling.Options(rate: $0, isJittered: jitter) }
         if repetition.isOn { return try runRepeatedly(options) }
-        try checkProcesses(pid)
+        try targetOptions.checkProcesses()
 
         let output = try outputOptions.open(besideProgram: !program.isEmpty)
         let signals = try Signals([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
@@ -143,14 +131,14 @@ struct TimeCommand: ParsableCommand {
         var printer = TimePrinter(
             output: output, style: outputOptions.style(for: output), isJSON: outputOptions.json, threads: threads,
             accounts: kernelTimes || sample != nil, interval: interval, rows: quiet ? 0 : verbose ? nil : 20,
-            title: title(everything, pid, program), observesProgram: options.target == .launched,
+            title: targetOptions.title(with: program), observesProgram: options.target == .launched,
             sharesInput: process != nil && isatty(0) == 1)
         if let process {
             if options.target == .launched { try tracer.expect(process.pid) }
             try process.execute()
             try tracer.makeRoom()
         }
-        let end = try TimeLoop.run(&tracer, &printer, process: process, pids: pid, signals: signals)
+        let end = try TimeLoop.run(&tracer, &printer, process: process, pids: targetOptions.pid, signals: signals)
         let recent = interval == nil ? nil : try tracer.report(recent: true)
         let report = try tracer.report()
         _ = consume tracer
