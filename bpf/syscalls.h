@@ -66,7 +66,8 @@ enum syscall_capture_kind {
 	SYSCALL_CAPTURE_STRUCT,
 	/* As many elements of `size` bytes as `count` says, up to SYSCALL_ELEMENTS. */
 	SYSCALL_CAPTURE_ARRAY,
-	/* As many bytes as the int says that the argument `count` points to, up to `size`. */
+	/* As many bytes as the argument `count` says, at exit the int that it points to, or the
+	   result; up to `size`. */
 	SYSCALL_CAPTURE_SIZED,
 	/* argv: a capture for each string, `index` counting: its bytes, or (SYSCALL_FAULT) its
 	   address. One by SYSCALL_STRINGS says that there were more (SYSCALL_CUT), or none. */

@@ -284,7 +284,7 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 	case SYSCALL_CAPTURE_ARRAY:
 		return read_memory(thread, address, count * limit, SYSCALL_ELEMENTS * limit, what);
 	case SYSCALL_CAPTURE_SIZED:
-		if (at_exit) {
+		if (at_exit && rule->count != SYSCALL_RESULT) {
 			if (bpf_probe_read_user(&size, sizeof(size), (void *)count))
 				return true;
 			count = size;

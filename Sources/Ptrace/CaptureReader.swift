@@ -76,8 +76,9 @@ struct CaptureReader {
                 tracee, address, count.multipliedReportingOverflow(by: size).partialValue,
                 Int(SYSCALL_ELEMENTS) * Int(size), tag)
         case SYSCALL_CAPTURE_SIZED:
-            // At exit an int says how much there is.
-            let written = isAtExit ? word(tracee, count, as: UInt32.self).map { UInt64($0) } : count
+            // At exit an int says how much there is, or the result.
+            let isPointer = isAtExit && rule.count != UInt8(SYSCALL_RESULT)
+            let written = isPointer ? word(tracee, count, as: UInt32.self).map { UInt64($0) } : count
             if let written { readMemory(tracee, address, written, Int(size), tag) }
         case SYSCALL_CAPTURE_STRINGS: readStrings(tracee, address, tag)
         case SYSCALL_CAPTURE_IOVEC: readVectors(tracee, address, count, left, tag)

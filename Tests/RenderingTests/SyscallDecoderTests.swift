@@ -157,6 +157,35 @@ struct SyscallDecoderTests {
         )
     }
 
+    @Test func `a set of CPUs ends in dots where there was more of it`() {
+        func line(_ bytes: [UInt8], _ flags: syscall_capture_flags? = nil) -> String {
+            let mask = Capture(
+                argument: 2, kind: SYSCALL_CAPTURE_SIZED, bytes: bytes, flags: flags?.rawValue ?? 0)
+            return Self.line("sched_setaffinity", [0, UInt64(bytes.count), 0x1000], [mask])
+        }
+        #expect(line([0b101, 0, 0x80]) == "sched_setaffinity(0, 3, [0 2 23]) = 0")
+        #expect(line([0, 0]) == "sched_setaffinity(0, 2, []) = 0" && line([]) == "sched_setaffinity(0, 0, []) = 0")
+        #expect(line([1], SYSCALL_CUT) == "sched_setaffinity(0, 1, [0 ...]) = 0")
+        #expect(line([0], SYSCALL_CUT) == "sched_setaffinity(0, 1, [...]) = 0")
+        #expect(line([], SYSCALL_FAULT) == "sched_setaffinity(0, 0, 0x1000) = 0")
+        let own = Capture(argument: 2, kind: SYSCALL_CAPTURE_SIZED, bytes: [3, 0], flags: SYSCALL_AT_EXIT.rawValue)
+        #expect(
+            Self.line("sched_getaffinity", [0, 128, 0x1000], result: 2, [own])
+                == "sched_getaffinity(0, 128, [0 1]) = 2")
+        #expect(
+            Self.line("sched_getaffinity", [0, 1, 0x1000], result: -22).hasPrefix("sched_getaffinity(0, 1, 0x1000)"))
+    }
+
+    @Test func `a stack for signals is told as it was, and as it is to be`() {
+        let new = Self.structure(0, Self.bytes(0x7000, 0x8000_0000, 8192), atExit: false)
+        let old = Self.structure(1, Self.bytes(0, 2, 0))
+        #expect(
+            Self.line("sigaltstack", [0x1000, 0x2000], [new, old])
+                == "sigaltstack({ss_sp=0x7000, ss_flags=SS_AUTODISARM, ss_size=8192}, "
+                + "{ss_sp=NULL, ss_flags=SS_DISABLE, ss_size=0}) = 0")
+        #expect(Self.line("sigaltstack", [0, 0]) == "sigaltstack(NULL, NULL) = 0")
+    }
+
     @Test func `a wait that found no child tells of none`() {
         let status = Self.structure(1, Self.bytes(Int32(0)))
         #expect(Self.line("wait4", [9, 0x1000, 1, 0], [status]) == "wait4(9, 0x1000, WNOHANG, NULL) = 0")

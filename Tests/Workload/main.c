@@ -59,6 +59,8 @@
     X("module-race", module_race, 3, 3, "FILE NAME N",                                             \
       "N times eight loads at once, and an unload")                                                \
     X("module-cycles", module_cycles, 2, 2, "N FOLDER", "N loads and unloads, and others between") \
+    X("lists", lists, 0, 0, "",                                                                    \
+      "calls with masks, sets, control messages and lists of descriptors")                         \
     X("demo", demo, 0, 1, "[MS]", "a pipeline with a bit of everything")
 
 #define DECLARE(name, c_name, least, most, usage, help) workload_main run_##c_name;

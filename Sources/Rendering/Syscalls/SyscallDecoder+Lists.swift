@@ -70,22 +70,28 @@ extension SyscallDecoder {
         buffer.append(0x5d)
     }
 
+    /// `[0 1]`: the bits of a mask; of one of which there was more, `[0 1 ...]`.
+    ///
+    /// - Parameter limit: how many bits count.
+    func append(bits: UnsafeRawBufferPointer, limit: Int = .max, isCut: Bool, to buffer: inout ByteBuffer) {
+        var isFirst = true
+        buffer.append("[")
+        for bit in 0..<min(limit, 8 * bits.count) where bits[bit >> 3] >> UInt8(bit & 7) & 1 != 0 {
+            if !isFirst { buffer.append(0x20) }
+            isFirst = false
+            buffer.append(decimal: UInt64(bit))
+        }
+        if isCut { buffer.append(isFirst ? "..." : " ...") }
+        buffer.append("]")
+    }
+
     /// `[3 5]`: the bits of an fd_set.
     func append(descriptors argument: Int, atExit: Bool, value: UInt64, to buffer: inout ByteBuffer) {
         guard let set = capture(SYSCALL_CAPTURE_ARRAY, argument, atExit: atExit), !set.has(SYSCALL_FAULT) else {
             return append(pointer: value, to: &buffer)
         }
         let limit = Int(clamping: record.argument(0) & 0xffff_ffff)
-        var isFirst = true
-        buffer.append("[")
-        for descriptor in 0..<min(limit, 8 * set.bytes.count)
-        where set.bytes[descriptor >> 3] >> UInt8(descriptor & 7) & 1 != 0 {
-            if !isFirst { buffer.append(0x20) }
-            isFirst = false
-            buffer.append(decimal: UInt64(descriptor))
-        }
-        if limit > 8 * set.bytes.count { buffer.append(isFirst ? "..." : " ...") }
-        buffer.append("]")
+        append(bits: set.bytes, limit: limit, isCut: limit > 8 * set.bytes.count, to: &buffer)
     }
 
     /// `2 (in [5 8], out [9])`, of select(2). With a third set there was no room to read all of them again.

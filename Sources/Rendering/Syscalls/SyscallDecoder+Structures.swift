@@ -9,7 +9,7 @@ extension SyscallDecoder {
     private func captured(_ step: SyscallPlan.Step, _ argument: Int) -> SyscallCapture? {
         let kind =
             switch step.kind {
-            case .sockaddr: SYSCALL_CAPTURE_SIZED
+            case .sockaddr, .cpuset: SYSCALL_CAPTURE_SIZED
             case .pollfds, .epollevents, .ids: SYSCALL_CAPTURE_ARRAY
             default: SYSCALL_CAPTURE_STRUCT
             }
@@ -92,6 +92,15 @@ extension SyscallDecoder {
             buffer.append(", sa_flags=")
             names.saflags.append(mask: u64(8), to: &buffer)
             buffer.append("}")
+        case .stack:
+            buffer.append("{ss_sp=")
+            append(pointer: u64(0), to: &buffer)
+            buffer.append(", ss_flags=")
+            names["stack"].append(mask: u32(8), to: &buffer)
+            buffer.append(", ss_size=")
+            buffer.append(decimal: u64(16))
+            buffer.append("}")
+        case .cpuset: append(bits: bytes, isCut: capture.has(SYSCALL_CUT), to: &buffer)
         case .pipe:
             buffer.append("[")
             buffer.append(decimal: u32(0))

@@ -99,6 +99,8 @@ public enum SyscallRules {
         case .message: (kind, size) = (SYSCALL_CAPTURE_MESSAGE, 0)
         // sockaddr_storage; options are shorter, or told by their beginning.
         case .sockaddr, .optval: (kind, size) = (SYSCALL_CAPTURE_SIZED, 128)
+        // CPUs up to the kernel's largest NR_CPUS, arch/x86/Kconfig.
+        case .cpuset: (kind, size) = (SYSCALL_CAPTURE_SIZED, 1024)
         // As many bytes as descriptors: more than the bits need, and the structure has them.
         case .fdset: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 1)
         case .ids: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 4)
@@ -120,6 +122,7 @@ public enum SyscallRules {
         case .status, .intPointer: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 4)
         case .epollevent: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 12)
         case .openhow: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 24)
+        case .stack: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 24)
         case .cloneargs: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 64)
         case .sysinfo: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 64)
         // Six strings of 65 bytes each.

@@ -32,10 +32,12 @@ public struct SyscallType: Sendable, Equatable {
         // Memory.
         /// A path, or any text, up to its NUL; bytes; argv; an array of iovec; a msghdr.
         case path, string, buffer, strings, iovec, message
-        /// Bytes; a socket's address; arrays of pollfd and of epoll_event; bits of an fd_set; ids; a loff_t.
-        case sockaddr, pollfds, epollevents, fdset, ids, offset
-        /// Structures of that name; two timespecs; the kernel's sigset and sigaction; the two descriptors of a pipe.
-        case stat, statx, timespec, timespecs, timeval, itimerval, itimerspec, rlimit, sigset, sigaction, pipe
+        /// Bytes; a socket's address; arrays of pollfd and of epoll_event; bits of an fd_set, and of a set of CPUs;
+        /// ids; a loff_t.
+        case sockaddr, pollfds, epollevents, fdset, cpuset, ids, offset
+        /// Structures of that name; two timespecs; the kernel's sigset, sigaction and stack_t; the two descriptors of
+        /// a pipe.
+        case stat, statx, timespec, timespecs, timeval, itimerval, itimerspec, rlimit, sigset, sigaction, stack, pipe
         /// A status as wait(2) has it; structures of that name, clone_args and open_how among them.
         case status, utsname, sysinfo, epollevent, cloneargs, openhow, rusage, siginfo, sigevent, statfs
         /// An int that is pointed to.

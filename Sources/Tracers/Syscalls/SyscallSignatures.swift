@@ -133,7 +133,7 @@ enum SyscallTexts {
         rt_sigpending set:sigset^ sigsetsize:uint
         rt_sigtimedwait set:sigset info:siginfo^ timeout:timespec sigsetsize:uint = signal
         tkill tid:int sig:signal
-        sigaltstack ss:pointer old_ss:pointer
+        sigaltstack ss:stack old_ss:stack^
         statfs path:path buf:statfs^
         fstatfs fd:fd buf:statfs^
         prctl option:|prctl arg2:prctl^ arg3:prctl arg4:prctl arg5:prctl
@@ -155,8 +155,8 @@ enum SyscallTexts {
         llistxattr path:path list:buffer^#r size:uint
         flistxattr fd:fd list:buffer^#r size:uint
         futex uaddr:pointer op:futex val:futex timeout:futextime uaddr2:futex val3:futex
-        sched_setaffinity pid:int cpusetsize:uint mask:pointer
-        sched_getaffinity pid:int cpusetsize:uint mask:pointer
+        sched_setaffinity pid:int cpusetsize:uint mask:cpuset#1
+        sched_getaffinity pid:int cpusetsize:uint mask:cpuset^#r
         epoll_create size:int = fd
         getdents64 fd:fd dirp:pointer count:uint
         set_tid_address tidptr:pointer
