@@ -72,7 +72,8 @@ enum syscall_capture_kind {
 	/* argv: a capture for each string, `index` counting: its bytes, or (SYSCALL_FAULT) its
 	   address. One by SYSCALL_STRINGS says that there were more (SYSCALL_CUT), or none. */
 	SYSCALL_CAPTURE_STRINGS,
-	/* iovec: the array, then a SYSCALL_CAPTURE_BUFFER for each, `index` counting from 0. */
+	/* iovec: the array, then a SYSCALL_CAPTURE_BUFFER for each, `index` counting from 0. With a
+	   `size` it is one alone, of whose bytes so many are kept. */
 	SYSCALL_CAPTURE_IOVEC,
 	/* struct msghdr: itself, its name (SIZED), its iovec and buffers. */
 	SYSCALL_CAPTURE_MESSAGE,
@@ -100,7 +101,7 @@ enum {
 	/* Numbers up to here are known; 512 for each of the two tables. */
 	SYSCALL_NUMBERS = 512,
 	/* Rules for one call. */
-	SYSCALL_RULES = 6,
+	SYSCALL_RULES = 8,
 	/* PATH_MAX. */
 	SYSCALL_CAPTURE_SIZE = 4096,
 	/* Captures that begin beyond find no room. The sum is what fits 8 KB with the storage's
@@ -257,7 +258,7 @@ _Static_assert(sizeof(struct syscall_record) == 96, "layout");
 _Static_assert(sizeof(struct syscall_capture) == 8, "layout");
 _Static_assert(sizeof(struct syscall_file) == 56, "layout");
 _Static_assert(sizeof(struct syscall_rule) == 8, "layout");
-_Static_assert(sizeof(struct syscall_rules) == 56, "layout");
+_Static_assert(sizeof(struct syscall_rules) == 72, "layout");
 _Static_assert(sizeof(struct syscall_pattern) == 136, "layout");
 _Static_assert(sizeof(struct syscall_sum) == 1264, "layout");
 _Static_assert(sizeof(struct syscall_sum_key) == 8, "layout");

@@ -150,15 +150,15 @@ __noinline int read_one_string(__u64 address, __u64 tag)
 	return !thread || read_string(thread, address, string_limit, tag);
 }
 
-__noinline int read_one_buffer(__u64 address, __u64 size, __u64 tag)
+__noinline int read_one_buffer(__u64 address, __u64 size, __u64 limit, __u64 tag)
 {
 	struct thread *thread = current_thread();
 
-	return !thread || read_memory(thread, address, size, string_limit, tag);
+	return !thread || read_memory(thread, address, size, limit, tag);
 }
 
-/* `left`: of a reading call, the bytes that there are. */
-__noinline int read_vectors(__u64 address, __u64 count, __u64 left, __u64 tag)
+/* `left`: of a reading call, the bytes that there are. `limit`: so many of each are kept. */
+__noinline int read_vectors(__u64 address, __u64 count, __u64 left, __u64 limit, __u64 tag)
 {
 	struct thread *thread = current_thread();
 	struct vector vector;
@@ -180,7 +180,7 @@ __noinline int read_vectors(__u64 address, __u64 count, __u64 left, __u64 tag)
 		if (vector.size > thread->left)
 			vector.size = thread->left;
 		thread->left -= vector.size;
-		read_one_buffer(vector.base, vector.size, tag | (__u64)i << 24);
+		read_one_buffer(vector.base, vector.size, limit, tag | (__u64)i << 24);
 	}
 	return true;
 }
@@ -201,7 +201,8 @@ __noinline int read_message(__u64 address, __u64 left, __u64 tag)
 	if (message.name)
 		read_memory(thread, message.name, message.name_size, 128,
 			    tag | SYSCALL_CAPTURE_SIZED << 8);
-	read_vectors(message.vectors, message.vector_count, left, tag | SYSCALL_CAPTURE_IOVEC << 8);
+	read_vectors(message.vectors, message.vector_count, left, string_limit,
+		     tag | SYSCALL_CAPTURE_IOVEC << 8);
 	return true;
 }
 
@@ -293,7 +294,10 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 	case SYSCALL_CAPTURE_STRINGS:
 		return read_strings(address, what);
 	case SYSCALL_CAPTURE_IOVEC:
-		return read_vectors(address, count, at_exit ? thread->record.result : ~0ULL, what);
+		if (limit)
+			return read_vectors(address, 1, ~0ULL, limit, what);
+		return read_vectors(address, count, at_exit ? thread->record.result : ~0ULL,
+				    string_limit, what);
 	case SYSCALL_CAPTURE_MESSAGE:
 		return read_message(address, at_exit ? thread->record.result : ~0ULL, what);
 	default:

@@ -81,7 +81,8 @@ struct CaptureReader {
             let written = isPointer ? word(tracee, count, as: UInt32.self).map { UInt64($0) } : count
             if let written { readMemory(tracee, address, written, Int(size), tag) }
         case SYSCALL_CAPTURE_STRINGS: readStrings(tracee, address, tag)
-        case SYSCALL_CAPTURE_IOVEC: readVectors(tracee, address, count, left, tag)
+        case SYSCALL_CAPTURE_IOVEC where size > 0: readVectors(tracee, address, 1, .max, Int(size), tag)
+        case SYSCALL_CAPTURE_IOVEC: readVectors(tracee, address, count, left, stringLimit, tag)
         case SYSCALL_CAPTURE_MESSAGE: readMessage(tracee, address, left, tag)
         default: break
         }
@@ -179,8 +180,12 @@ struct CaptureReader {
         end(tracee, tag.of(SYSCALL_CAPTURE_STRINGS, Int(SYSCALL_STRINGS)), flags: SYSCALL_CUT.rawValue, size: 0)
     }
 
-    /// - Parameter left: of a call that reads, the bytes that there are.
-    private func readVectors(_ tracee: Tracee, _ address: UInt64, _ count: UInt64, _ left: UInt64, _ tag: Tag) {
+    /// - Parameters:
+    ///   - left: of a call that reads, the bytes that there are.
+    ///   - limit: so many bytes of each are kept.
+    private func readVectors(
+        _ tracee: Tracee, _ address: UInt64, _ count: UInt64, _ left: UInt64, _ limit: Int, _ tag: Tag
+    ) {
         let count = min(count, UInt64(SYSCALL_VECTORS))
         guard readMemory(tracee, address, 16 * count, Int(SYSCALL_CAPTURE_SIZE), tag) else { return }
         var left = left
@@ -191,7 +196,7 @@ struct CaptureReader {
             else { return }
             let size = min(length, left)
             left -= size
-            readMemory(tracee, base, size, stringLimit, tag.of(SYSCALL_CAPTURE_BUFFER, index))
+            readMemory(tracee, base, size, limit, tag.of(SYSCALL_CAPTURE_BUFFER, index))
         }
     }
 
@@ -203,7 +208,7 @@ struct CaptureReader {
             let count = word(tracee, address &+ 24, as: UInt64.self)
         else { return }
         if name != 0 { readMemory(tracee, name, UInt64(nameSize), 128, tag.of(SYSCALL_CAPTURE_SIZED)) }
-        readVectors(tracee, vectors, count, left, tag.of(SYSCALL_CAPTURE_IOVEC))
+        readVectors(tracee, vectors, count, left, stringLimit, tag.of(SYSCALL_CAPTURE_IOVEC))
     }
 
     private func captureFile(_ tracee: Tracee, _ descriptor: Int32, _ tag: Tag) {

@@ -35,5 +35,40 @@ extension CommandTests {
                 "[{WIFEXITED(s) && WEXITSTATUS(s) == 3}], 0, {ru_utime={tv_sec=", ", FUTEX_WAKE, 2) = 0 ",
             ] { #expect(text.contains(line), "\(line)\n\(text.suffix(4000))") }
         }
+
+        /// Calls that the workload `lists` makes, each with the same arguments in every run.
+        private static let lists = "sched_setaffinity,sched_getaffinity,sigaltstack,pselect6"
+
+        @Test(.needs(program: "strace"), arguments: ["ebpf", "ptrace", "ptrace-seccomp"])
+        func `masks, sets, messages and lists of descriptors are strace's`(observer: String) throws {
+            let folder = try TemporaryFolder()
+            let command = ["-e", Self.lists, "--", Programs.workload, "lists"]
+            let strace = try runCommand(["strace", "-yy", "-o", folder.file("strace")] + command)
+            let run = try runCommand(
+                [Programs.apus, "syscalls", "--observer", observer, "-o", folder.file("apus")] + command)
+            #expect(strace.end == .code(0) && run.end == .code(0), "\(run)")
+            let theirs = Self.comparable(try #require(folder.contents(of: "strace")))
+            let ours = Self.comparable(try #require(folder.contents(of: "apus")))
+            #expect(theirs.count > 10)
+            for (ours, theirs) in zip(ours, theirs) { #expect(ours == theirs) }
+            #expect(ours.count == theirs.count)
+        }
+
+        /// Lines of calls, without what differs from run to run, and without what strace tells more: of devices,
+        /// sockets and time-outs.
+        private static func comparable(_ text: String) -> [String] {
+            let lines = text.split(separator: "\n").filter { $0.first?.isLetter == true }
+            return lines.map { line in
+                var line = String(line)
+                line.replace(#/ <[0-9.]+>$/#, with: "")
+                line.replace(#/ += /#, with: " = ")
+                line.replace(#/0x[0-9a-f]+/#, with: "#")
+                line.replace(#/<char [0-9:]+>/#, with: "")
+                line.replace(#/, left {[^}]*}/#, with: "")
+                line.replace(#/:\[[0-9>-]+\]/#, with: "")
+                if line.hasPrefix("pselect6") { line.replace(#/<[^>]*>/#, with: "") }
+                return line
+            }
+        }
     }
 }

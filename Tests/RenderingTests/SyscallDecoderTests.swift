@@ -149,6 +149,15 @@ struct SyscallDecoderTests {
         #expect(
             Self.line("select", [20, 0x1000, 0, 0, 0], result: 1, [set(0x120), set(0x20, SYSCALL_AT_EXIT.rawValue)])
                 == "select(20, [5 8], NULL, NULL, NULL) = 1 (in [5])")
+        let three = (1...3).map { argument in
+            [(UInt64(0xff), UInt32(0)), (argument == 2 ? 0 : 1 << UInt64(argument), SYSCALL_AT_EXIT.rawValue)].map {
+                Capture(
+                    argument: argument, kind: SYSCALL_CAPTURE_ARRAY, bytes: Self.bytes($0.0), flags: $0.1)
+            }
+        }
+        #expect(
+            Self.line("select", [4, 0x1000, 0x2000, 0x3000, 0], result: 2, three.flatMap { $0 })
+                == "select(4, [0 1 2 3], [0 1 2 3], [0 1 2 3], NULL) = 2 (in [1], except [3])")
         let offsets = [
             Self.structure(2, Self.bytes(Int64(4)), atExit: false), Self.structure(2, Self.bytes(Int64(14))),
         ]
@@ -184,6 +193,26 @@ struct SyscallDecoderTests {
                 == "sigaltstack({ss_sp=0x7000, ss_flags=SS_AUTODISARM, ss_size=8192}, "
                 + "{ss_sp=NULL, ss_flags=SS_DISABLE, ss_size=0}) = 0")
         #expect(Self.line("sigaltstack", [0, 0]) == "sigaltstack(NULL, NULL) = 0")
+    }
+
+    @Test func `pselect6's last argument is a set of signals and its size`() {
+        func line(_ pair: [UInt64], _ set: Capture? = nil) -> String {
+            let words = Capture(argument: 5, kind: SYSCALL_CAPTURE_IOVEC, bytes: pair.flatMap { Self.bytes($0) })
+            let line = Self.line("pselect6", [0, 0, 0, 0, 0, 0x1000], [words] + (set.map { [$0] } ?? []))
+            return String(line.dropFirst("pselect6(0, NULL, NULL, NULL, NULL, ".count))
+        }
+        func set(_ bytes: [UInt8], _ flags: UInt32 = 0) -> Capture {
+            Capture(argument: 5, kind: SYSCALL_CAPTURE_BUFFER, bytes: bytes, flags: flags)
+        }
+        #expect(
+            line([0x2000, 8], set(Self.bytes(UInt64(0x4002)))) == "{sigmask=[INT TERM], sigsetsize=8}) = 0 (Timeout)")
+        #expect(line([0, 8], set([], SYSCALL_FAULT.rawValue)) == "{sigmask=NULL, sigsetsize=8}) = 0 (Timeout)")
+        // What the kernel refuses.
+        #expect(line([0x2000, 4], set([1, 2, 3, 4])) == "{sigmask=0x2000, sigsetsize=4}) = 0 (Timeout)")
+        #expect(
+            line([0x2000, 16], set(Self.bytes(UInt64(1)), SYSCALL_CUT.rawValue))
+                == "{sigmask=0x2000, sigsetsize=16}) = 0 (Timeout)")
+        #expect(line([]) == "0x1000) = 0 (Timeout)")
     }
 
     @Test func `a wait that found no child tells of none`() {

@@ -52,11 +52,7 @@ extension SyscallDecoder {
             let size = array.bytes.loadUnaligned(fromByteOffset: 16 * index + 8, as: UInt64.self)
             if index > 0 { buffer.append(", ") }
             buffer.append("{iov_base=")
-            var text: SyscallCapture?
-            for capture in record.captures
-            where Int(capture.header.argument) == argument && capture.kind == SYSCALL_CAPTURE_BUFFER
-                && Int(capture.header.index) == index
-            { text = capture }
+            let text = capture(SYSCALL_CAPTURE_BUFFER, argument, index: index, atExit: step.atExit)
             if base != 0, let text, !text.has(SYSCALL_FAULT) {
                 append(string: text, to: &buffer)
             } else {
@@ -94,13 +90,29 @@ extension SyscallDecoder {
         append(bits: set.bytes, limit: limit, isCut: limit > 8 * set.bytes.count, to: &buffer)
     }
 
-    /// `2 (in [5 8], out [9])`, of select(2). With a third set there was no room to read all of them again.
+    /// `{sigmask=[INT], sigsetsize=8}`, of pselect6.
+    func append(mask argument: Int, step: SyscallPlan.Step, value: UInt64, to buffer: inout ByteBuffer) {
+        guard let pair = capture(SYSCALL_CAPTURE_IOVEC, argument, atExit: step.atExit), pair.bytes.count >= 16 else {
+            return append(pointer: value, to: &buffer)
+        }
+        let base = pair.bytes.loadUnaligned(as: UInt64.self)
+        buffer.append("{sigmask=")
+        let set = capture(SYSCALL_CAPTURE_BUFFER, argument, index: 0, atExit: step.atExit)
+        if base != 0, let set, set.bytes.count == 8, !set.has(SYSCALL_CUT) {
+            names.append(signals: set.bytes.loadUnaligned(as: UInt64.self), to: &buffer)
+        } else {
+            append(pointer: base, to: &buffer)
+        }
+        buffer.append(", sigsetsize=")
+        buffer.append(decimal: pair.bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        buffer.append("}")
+    }
+
+    /// `2 (in [5 8], out [9])`, of select(2).
     func append(selectResult result: Int64, to buffer: inout ByteBuffer) {
         buffer.append(signed: result)
         if result == 0 { return buffer.append(" (Timeout)") }
-        let hasThird = capture(SYSCALL_CAPTURE_ARRAY, 3, atExit: false)?.bytes.contains { $0 != 0 }
-        guard record.argument(3) == 0 || hasThird == false else { return }
-        let labels: [StaticString] = ["in ", "out "]
+        let labels: [StaticString] = ["in ", "out ", "except "]
         let mark = buffer.count
         for (index, label) in labels.enumerated() {
             guard let set = capture(SYSCALL_CAPTURE_ARRAY, index + 1, atExit: true),

@@ -67,6 +67,7 @@ struct SyscallDecoder {
         case .strings: append(strings: argument, value: value, to: &buffer)
         case .iovec:
             append(vectors: argument, of: record.argument(argument + 1), step: step, value: value, to: &buffer)
+        case .sigmask: append(mask: argument, step: step, value: value, to: &buffer)
         case .message: append(message: argument, step: step, value: value, to: &buffer)
         default: append(structure: step, argument: argument, value: value, to: &buffer)
         }
@@ -76,11 +77,15 @@ struct SyscallDecoder {
     // MARK: - Captures
 
     /// The last capture of an argument: one that could not be read at entry is taken again at exit.
-    func capture(_ kind: syscall_capture_kind, _ argument: Int, atExit: Bool) -> SyscallCapture? {
+    ///
+    /// - Parameter index: which of several.
+    func capture(
+        _ kind: syscall_capture_kind, _ argument: Int, index: Int = 0, atExit: Bool
+    ) -> SyscallCapture? {
         var found: SyscallCapture?
         for capture in record.captures
         where Int(capture.header.argument) == argument && capture.header.kind == UInt8(kind.rawValue)
-            && capture.has(SYSCALL_AT_EXIT) == atExit
+            && Int(capture.header.index) == index && capture.has(SYSCALL_AT_EXIT) == atExit
         { found = capture }
         return found
     }

@@ -96,6 +96,8 @@ public enum SyscallRules {
         case .buffer: (kind, size) = (SYSCALL_CAPTURE_BUFFER, 0)
         case .strings: (kind, size) = (SYSCALL_CAPTURE_STRINGS, 0)
         case .iovec: (kind, size) = (SYSCALL_CAPTURE_IOVEC, 0)
+        // Two words, as an iovec has them; a set of 64 signals.
+        case .sigmask: (kind, size) = (SYSCALL_CAPTURE_IOVEC, 8)
         case .message: (kind, size) = (SYSCALL_CAPTURE_MESSAGE, 0)
         // sockaddr_storage; options are shorter, or told by their beginning.
         case .sockaddr, .optval: (kind, size) = (SYSCALL_CAPTURE_SIZED, 128)

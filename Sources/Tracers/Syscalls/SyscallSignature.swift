@@ -38,6 +38,8 @@ public struct SyscallType: Sendable, Equatable {
         /// Structures of that name; two timespecs; the kernel's sigset, sigaction and stack_t; the two descriptors of
         /// a pipe.
         case stat, statx, timespec, timespecs, timeval, itimerval, itimerspec, rlimit, sigset, sigaction, stack, pipe
+        /// A pointer to the kernel's sigset, and its size.
+        case sigmask
         /// A status as wait(2) has it; structures of that name, clone_args and open_how among them.
         case status, utsname, sysinfo, epollevent, cloneargs, openhow, rusage, siginfo, sigevent, statfs
         /// An int that is pointed to.

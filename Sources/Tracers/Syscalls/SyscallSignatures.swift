@@ -32,7 +32,7 @@ enum SyscallTexts {
         writev fd:fd iov:iovec#2 iovcnt:int
         access pathname:path mode:&access
         pipe pipefd:pipe^
-        select nfds:int readfds:fdset+#0 writefds:fdset+#0 exceptfds:fdset#0 timeout:timeval = select
+        select nfds:int readfds:fdset+#0 writefds:fdset+#0 exceptfds:fdset+#0 timeout:timeval = select
         sched_yield
         mremap old_address:hex old_size:uint new_size:uint flags:&mremap new_address:hex = hex
         msync addr:hex length:uint flags:&msync
@@ -181,7 +181,7 @@ enum SyscallTexts {
         readlinkat dirfd:dirfd pathname:path buf:buffer^#r bufsiz:uint
         fchmodat dirfd:dirfd pathname:path mode:octal
         faccessat dirfd:dirfd pathname:path mode:&access
-        pselect6 nfds:int readfds:fdset+#0 writefds:fdset+#0 exceptfds:fdset#0 timeout:timespec sigmask:pointer = select
+        pselect6 nfds:int readfds:fdset+#0 writefds:fdset+#0 exceptfds:fdset+#0 timeout:timespec sigmask:sigmask = select
         ppoll fds:pollfds^#1 nfds:u32 tmo_p:timespec sigmask:sigset sigsetsize:uint
         set_robust_list head:hex len:uint
         splice fd_in:fd off_in:offset+ fd_out:fd off_out:offset+ len:uint flags:&splice
