@@ -75,7 +75,9 @@ enum syscall_capture_kind {
 	/* iovec: the array, then a SYSCALL_CAPTURE_BUFFER for each, `index` counting from 0. With a
 	   `size` it is one alone, of whose bytes so many are kept. */
 	SYSCALL_CAPTURE_IOVEC,
-	/* struct msghdr: itself, its name (SIZED), its iovec and buffers. */
+	/* struct msghdr: itself, its name (SIZED), its control messages (SIZED, with the index
+	   SYSCALL_CONTROL; a FILE for each of the first SYSCALL_DESCRIPTORS that are handed on),
+	   its iovec and buffers. */
 	SYSCALL_CAPTURE_MESSAGE,
 	/* What is behind a descriptor: struct syscall_file. */
 	SYSCALL_CAPTURE_FILE,
@@ -110,6 +112,12 @@ enum {
 	SYSCALL_ELEMENTS = 32,
 	SYSCALL_STRINGS = 48,
 	SYSCALL_VECTORS = 8,
+	/* Of a list of descriptors those whose files are told. */
+	SYSCALL_DESCRIPTORS = 8,
+	SYSCALL_CONTROL = 1,
+	/* Bytes of control messages; so many of them are looked at for descriptors. */
+	SYSCALL_CONTROL_SIZE = 256,
+	SYSCALL_CONTROLS = 4,
 	SYSCALL_PATTERN_SIZE = 128,
 	SYSCALL_PATTERNS = 4,
 	/* MAX_ERRNO of include/linux/err.h, and 0. */
@@ -181,7 +189,10 @@ struct syscall_rule {
 	/* The argument that says how much there is; SYSCALL_RESULT at exit. */
 	__u8 count;
 	__u16 size;
-	__u16 _pad;
+	/* If not 0, each so many bytes of a STRUCT or an ARRAY begin with a descriptor: the first
+	   SYSCALL_DESCRIPTORS of them have a FILE, whose `index` counts them. */
+	__u8 stride;
+	__u8 _pad;
 };
 
 /* Of one call: those at entry first. */

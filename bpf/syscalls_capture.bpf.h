@@ -29,6 +29,18 @@ struct message {
 	__u64 flags;
 };
 
+/* struct cmsghdr of include/linux/socket.h. */
+struct control {
+	__u64 size;
+	__s32 level;
+	__s32 type;
+};
+
+enum {
+	SOL_SOCKET = 1,
+	SCM_RIGHTS = 1,
+};
+
 /* What a capture says of itself, in a register. */
 static __always_inline __u64 tag(const volatile struct syscall_rule *rule, __u32 kind, __u32 index)
 {
@@ -185,10 +197,77 @@ __noinline int read_vectors(__u64 address, __u64 count, __u64 left, __u64 limit,
 	return true;
 }
 
+static __always_inline void capture_file(struct thread *thread, __s32 descriptor, __u64 tag)
+{
+	struct syscall_capture *capture = next_capture(thread);
+
+	if (capture)
+		end_capture(thread, capture, tag, 0,
+			    read_file(thread, descriptor, (void *)(capture + 1)));
+}
+
+__noinline int read_one_file(__s32 descriptor, __u64 tag)
+{
+	struct thread *thread = current_thread();
+
+	if (thread && has_files)
+		capture_file(thread, descriptor, tag);
+	return 0;
+}
+
+/*
+ * The files of descriptors that have been captured from one offset to another, one each `stride`
+ * bytes. A negative one is none, or is passed over.
+ */
+__noinline int read_files(__u32 at, __u32 end, __u32 stride, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	__s32 descriptor;
+
+	if (!thread || !has_files)
+		return 0;
+	tag = (tag & ~0xff00ULL) | SYSCALL_CAPTURE_FILE << 8;
+	for (__u32 i = 0; i < SYSCALL_DESCRIPTORS; i++) {
+		if (at + sizeof(descriptor) > end)
+			break;
+		descriptor = *(__s32 *)&thread->captures[bounded(
+			at, sizeof(thread->captures) - sizeof(descriptor) + 1)];
+		if (descriptor >= 0)
+			read_one_file(descriptor, tag | (__u64)i << 24);
+		at += stride;
+	}
+	return 0;
+}
+
+/* Of the first control message that hands on descriptors. */
+static __always_inline void read_rights(struct thread *thread, __u32 at, __u32 end, __u64 tag)
+{
+	struct control *control;
+	__u64 size;
+
+	for (__u32 i = 0; i < SYSCALL_CONTROLS; i++) {
+		if (at + sizeof(*control) > end)
+			return;
+		control = (void *)&thread->captures[bounded(at, sizeof(thread->captures) -
+									sizeof(*control) + 1)];
+		size = control->size;
+		if (size < sizeof(*control))
+			return;
+		if (size > end - at)
+			size = end - at;
+		if (control->level == SOL_SOCKET && control->type == SCM_RIGHTS) {
+			read_files(at + sizeof(*control), at + size, sizeof(__s32), tag);
+			return;
+		}
+		at += (size + 7) & ~7;
+	}
+}
+
 __noinline int read_message(__u64 address, __u64 left, __u64 tag)
 {
 	struct thread *thread = current_thread();
 	struct message message;
+	__u32 at;
 
 	if (!thread || !has_vectors)
 		return true;
@@ -201,6 +280,12 @@ __noinline int read_message(__u64 address, __u64 left, __u64 tag)
 	if (message.name)
 		read_memory(thread, message.name, message.name_size, 128,
 			    tag | SYSCALL_CAPTURE_SIZED << 8);
+	/* Before what -s can make long. */
+	at = thread->end;
+	if (message.control && message.control_size &&
+	    read_memory(thread, message.control, message.control_size, SYSCALL_CONTROL_SIZE,
+			tag | SYSCALL_CAPTURE_SIZED << 8 | SYSCALL_CONTROL << 24))
+		read_rights(thread, at + sizeof(struct syscall_capture), thread->end, tag);
 	read_vectors(message.vectors, message.vector_count, left, string_limit,
 		     tag | SYSCALL_CAPTURE_IOVEC << 8);
 	return true;
@@ -230,15 +315,6 @@ __noinline int read_strings(__u64 address, __u64 tag)
 	return true;
 }
 
-static __always_inline void capture_file(struct thread *thread, __s32 descriptor, __u64 tag)
-{
-	struct syscall_capture *capture = next_capture(thread);
-
-	if (capture)
-		end_capture(thread, capture, tag, 0,
-			    read_file(thread, descriptor, (void *)(capture + 1)));
-}
-
 static __always_inline __u64 argument(struct thread *thread, __u32 number)
 {
 	if (number >= SYSCALL_ARGUMENTS)
@@ -258,10 +334,11 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 		&rules[bounded(key, 2 * SYSCALL_NUMBERS)].rules[bounded(number, SYSCALL_RULES)];
 	__u64 address, limit = rule->size, count, what = tag(rule, rule->kind, 0);
 	bool at_exit = rule->flags & SYSCALL_AT_EXIT;
-	__u32 size;
+	__u32 size, at;
 
 	if (!thread || !has_rules)
 		return true;
+	at = thread->end;
 	address = argument(thread, rule->argument);
 	count = argument(thread, rule->count);
 	/*
@@ -281,9 +358,13 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 	case SYSCALL_CAPTURE_BUFFER:
 		return read_memory(thread, address, count, string_limit, what);
 	case SYSCALL_CAPTURE_STRUCT:
-		return read_memory(thread, address, limit, limit, what);
+		if (!read_memory(thread, address, limit, limit, what))
+			return false;
+		break;
 	case SYSCALL_CAPTURE_ARRAY:
-		return read_memory(thread, address, count * limit, SYSCALL_ELEMENTS * limit, what);
+		if (!read_memory(thread, address, count * limit, SYSCALL_ELEMENTS * limit, what))
+			return false;
+		break;
 	case SYSCALL_CAPTURE_SIZED:
 		if (at_exit && rule->count != SYSCALL_RESULT) {
 			if (bpf_probe_read_user(&size, sizeof(size), (void *)count))
@@ -303,6 +384,9 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 	default:
 		return true;
 	}
+	if (rule->stride)
+		read_files(at + sizeof(struct syscall_capture), thread->end, rule->stride, what);
+	return true;
 }
 
 /* A rule's buffer, in the open: what reads and writes have. False: it could not be read. */

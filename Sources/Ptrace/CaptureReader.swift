@@ -66,6 +66,7 @@ struct CaptureReader {
         let isAtExit = UInt32(rule.flags) & SYSCALL_AT_EXIT.rawValue != 0
         let left = isAtExit ? UInt64(bitPattern: tracee.record.pointee.result) : UInt64.max
         let size = UInt64(rule.size)
+        let start = tracee.end
         switch kind {
         case SYSCALL_CAPTURE_PATH: readString(tracee, address, Int(SYSCALL_CAPTURE_SIZE) - 2, tag)
         case SYSCALL_CAPTURE_STRING: readString(tracee, address, stringLimit, tag)
@@ -86,7 +87,10 @@ struct CaptureReader {
         case SYSCALL_CAPTURE_MESSAGE: readMessage(tracee, address, left, tag)
         default: break
         }
+        if rule.stride > 0 { readFiles(tracee, from: start + Self.head, to: tracee.end, stride: Int(rule.stride), tag) }
     }
+
+    private static let head = MemoryLayout<syscall_capture>.size
 
     private func argument(_ tracee: Tracee, _ number: UInt8) -> UInt64 {
         guard number < UInt8(SYSCALL_ARGUMENTS) else { return UInt64(bitPattern: tracee.record.pointee.result) }
@@ -205,10 +209,47 @@ struct CaptureReader {
         guard readMemory(tracee, address, 56, 56, tag), let name = word(tracee, address, as: UInt64.self),
             let nameSize = word(tracee, address &+ 8, as: UInt32.self),
             let vectors = word(tracee, address &+ 16, as: UInt64.self),
-            let count = word(tracee, address &+ 24, as: UInt64.self)
+            let count = word(tracee, address &+ 24, as: UInt64.self),
+            let control = word(tracee, address &+ 32, as: UInt64.self),
+            let controlSize = word(tracee, address &+ 40, as: UInt64.self)
         else { return }
         if name != 0 { readMemory(tracee, name, UInt64(nameSize), 128, tag.of(SYSCALL_CAPTURE_SIZED)) }
+        if control != 0, controlSize != 0 {
+            let start = tracee.end
+            readMemory(
+                tracee, control, controlSize, Int(SYSCALL_CONTROL_SIZE),
+                tag.of(SYSCALL_CAPTURE_SIZED, Int(SYSCALL_CONTROL)))
+            readRights(tracee, from: start + Self.head, to: tracee.end, tag)
+        }
         readVectors(tracee, vectors, count, left, stringLimit, tag.of(SYSCALL_CAPTURE_IOVEC))
+    }
+
+    /// Of the first control message that hands on descriptors.
+    private func readRights(_ tracee: Tracee, from start: Int, to end: Int, _ tag: Tag) {
+        // struct cmsghdr of include/linux/socket.h: size, level, type.
+        let head = 16
+        var at = start
+        for _ in 0..<Int(SYSCALL_CONTROLS) where at + head <= end {
+            let control = tracee.bytes + MemoryLayout<syscall_record>.size + at
+            let size = Int(min(control.loadUnaligned(as: UInt64.self), UInt64(end - at)))
+            guard size >= head else { return }
+            let level = control.loadUnaligned(fromByteOffset: 8, as: Int32.self)
+            let type = control.loadUnaligned(fromByteOffset: 12, as: Int32.self)
+            if level == SOL_SOCKET && type == Int32(SCM_RIGHTS) {
+                return readFiles(tracee, from: at + head, to: at + size, stride: 4, tag)
+            }
+            at += (size + 7) & ~7
+        }
+    }
+
+    /// The files of descriptors that have been captured, one each `stride` bytes. A negative one is none, or is
+    /// passed over.
+    private func readFiles(_ tracee: Tracee, from start: Int, to end: Int, stride: Int, _ tag: Tag) {
+        for index in 0..<Int(SYSCALL_DESCRIPTORS) where start + stride * index + 4 <= end {
+            let at = tracee.bytes + MemoryLayout<syscall_record>.size + start + stride * index
+            let descriptor = at.loadUnaligned(as: Int32.self)
+            if descriptor >= 0 { captureFile(tracee, descriptor, tag.of(SYSCALL_CAPTURE_FILE, index)) }
+        }
     }
 
     private func captureFile(_ tracee: Tracee, _ descriptor: Int32, _ tag: Tag) {

@@ -26,6 +26,8 @@ extension KernelTests {
             var ends: [Int64] = []
             var signals: [Int32] = []
             var unfinished: [String] = []
+            /// By the calls' names, of the first calls: how many bytes each capture has.
+            var captures: [String: [[Int]]] = [:]
             var completeness = Completeness()
             var summary = SyscallSummary(isByProcess: false)
             var exit = LaunchedProcess.Exit.code(-1)
@@ -196,6 +198,41 @@ extension KernelTests {
             #expect(abs((observed.compat["getpid"] ?? 0) - 101) <= observed.missedRuns, "\(observed.compat)")
         }
 
+        @Test func `what lists, masks and messages hold is captured, with the files of descriptors`() throws {
+            let calls =
+                "pselect6,sigaltstack,pipe2,socketpair,sendmsg,recvmsg,poll,ppoll,sched_setaffinity,sched_getaffinity"
+            let observed = try Self.observe("lists") { $0.filter = (try? SyscallFilter.parse([calls])) ?? .init() }
+            #expect(observed.exit == .code(0))
+            // Runs of programs that the kernel skipped leave a call out.
+            guard observed.missedRuns == 0 else { return }
+            func expect(_ name: String, _ sizes: [[Int]], _ location: SourceLocation = #_sourceLocation) {
+                #expect(observed.captures[name] == sizes, "\(name)", sourceLocation: location)
+            }
+            // struct syscall_file of a file, and of a socket.
+            let (file, socket) = (16, 56)
+            let (files, iovec) = ([Int](repeating: file, count: 8), [16, 3])
+            // The first mask is as long as the kernel's; of the others one is too long, and one is short.
+            let own = try #require(observed.captures["sched_getaffinity"]?.first)
+            expect("sched_setaffinity", [own, [1024], [1]])
+            expect("pselect6", [[10, 10, 10, 16, 16, 8, 10, 10, 10], [16, 16, 0], [16]])
+            expect("pipe2", [[8, file, file]])
+            expect("socketpair", [[8, socket, socket]])
+            expect(
+                "sendmsg",
+                [
+                    [socket, 56, 64] + files.prefix(3) + iovec, [socket, 56, 256] + files + iovec,
+                    [socket, 56, 56] + files.prefix(1) + iovec,
+                ])
+            expect(
+                "recvmsg",
+                [
+                    [socket, 56, 96] + files.prefix(3) + iovec, [socket, 56, 256] + files + iovec,
+                    [socket, 56] + iovec,
+                ])
+            expect("poll", [[40] + files.prefix(3) + [40]])
+            expect("ppoll", [[256] + files.prefix(6) + [16, 256]])
+        }
+
         @Test func `a process is told how it ended`() throws {
             let killed = try Self.observe("signal", "TERM")
             #expect(killed.exit == .signal(SIGTERM) && killed.ends == [Int64(SIGTERM)])
@@ -263,6 +300,7 @@ extension KernelTests.SyscallsTests.Observed {
             let name = SyscallSignatures.name(ofKey: record.key) ?? "?"
             if record.has(SYSCALL_COMPAT) { compat[name, default: 0] += 1 } else { counts[name, default: 0] += 1 }
             if record.has(SYSCALL_UNFINISHED) { unfinished.append(name) }
+            if records < 1000 { captures[name, default: []].append(record.captures.map(\.bytes.count)) }
         case SYSCALL_RECORD_BIRTH: births += 1
         case SYSCALL_RECORD_EXIT:
             exits += 1

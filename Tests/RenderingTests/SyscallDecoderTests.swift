@@ -215,6 +215,88 @@ struct SyscallDecoderTests {
         #expect(line([]) == "0x1000) = 0 (Timeout)")
     }
 
+    @Test func `control messages are told with what they hand on`() {
+        func control(_ type: Int32, _ data: [UInt8], level: Int32 = 1, size: Int? = nil) -> [UInt8] {
+            let padding = [UInt8](repeating: 0, count: (8 - data.count % 8) % 8)
+            return Self.bytes(UInt64(16 + (size ?? data.count))) + Self.bytes(level, type) + data + padding
+        }
+        func line(_ bytes: [UInt8], of total: Int? = nil, files: [Int] = []) -> String {
+            let header = Self.bytes(UInt64(0), 0, 0, 0, 0x2000, UInt64(total ?? bytes.count), 0x10)
+            let captures = [
+                Capture(argument: 1, kind: SYSCALL_CAPTURE_MESSAGE, bytes: header),
+                Capture(
+                    argument: 1, kind: SYSCALL_CAPTURE_SIZED, bytes: bytes,
+                    flags: total == nil ? 0 : SYSCALL_CUT.rawValue,
+                    index: Int(SYSCALL_CONTROL)),
+            ]
+            let text = Self.line("sendmsg", [3, 0x1000, 0], captures + files.map { Self.pipe(argument: 1, index: $0) })
+            let start = text.range(of: "msg_control=")?.upperBound ?? text.startIndex
+            return String(text[start...].dropLast(", 0) = 0".count))
+        }
+        let end = ", msg_flags=MSG_PROBE}"
+        #expect(
+            line(control(1, Self.bytes(Int32(5), 6)), files: [0])
+                == "[{cmsg_len=24, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[5<pipe:[9]>, 6]}]"
+                + ", msg_controllen=24\(end)")
+        #expect(
+            line(control(2, Self.bytes(Int32(7), 8, -1)) + control(1, Self.bytes(Int32(5))), files: [0])
+                == "[{cmsg_len=28, cmsg_level=SOL_SOCKET, cmsg_type=SCM_CREDENTIALS, cmsg_data={pid=7, uid=8, gid=-1}}, "
+                + "{cmsg_len=20, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[5<pipe:[9]>]}]"
+                + ", msg_controllen=56\(end)")
+        // The files are the first message's.
+        #expect(
+            line(control(1, Self.bytes(Int32(5))) + control(1, Self.bytes(Int32(5))), files: [0])
+                .contains(
+                    "cmsg_data=[5<pipe:[9]>]}, {cmsg_len=20, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[5]}"
+                ))
+        #expect(
+            line(control(2, Self.bytes(Int32(64)), level: 0) + control(77, [], level: 9999))
+                == "[{cmsg_len=20, cmsg_level=SOL_IP, cmsg_type=IP_TTL, ...}, {cmsg_len=16, cmsg_level=0x270f, "
+                + "cmsg_type=0x4d}], msg_controllen=40\(end)")
+        // What there was more of.
+        let cut = control(1, Self.bytes(Int32(5), 6), size: 80)
+        #expect(line(cut, of: 96).contains("cmsg_data=[5, 6, ...]}], "))
+        #expect(line(cut, of: 116).contains("cmsg_data=[5, 6, ...]}, ...], "))
+        #expect(
+            line(control(2, Self.bytes(Int32(5), 6), size: 12), of: 64)
+                .hasPrefix("[{cmsg_len=28, cmsg_level=SOL_SOCKET, cmsg_type=SCM_CREDENTIALS, ...}, ...], "))
+        #expect(line(control(1, [UInt8](repeating: 0, count: 4 * 33))).contains(" 0, 0, ...]}], "))
+        // Nonsense.
+        #expect(line([1, 2, 3]).hasPrefix("[], "))
+        #expect(line(Self.bytes(UInt64(3), 0)).hasPrefix("[{cmsg_len=3, cmsg_level=SOL_IP, cmsg_type=0}], "))
+        #expect(line(Self.bytes(UInt64.max, 0, 0)).hasPrefix("[{cmsg_len=18446744073709551615, "))
+    }
+
+    private static func pipe(argument: Int, index: Int, atExit: Bool = false) -> Capture {
+        var file = syscall_file()
+        (file.mode, file.inode) = (0o10600, 9)
+        return Capture(
+            argument: argument, kind: SYSCALL_CAPTURE_FILE, bytes: withUnsafeBytes(of: &file) { Array($0.prefix(16)) },
+            flags: atExit ? SYSCALL_AT_EXIT.rawValue : 0, index: index)
+    }
+
+    @Test func `descriptors in a list have their files`() {
+        let made = Self.structure(0, Self.bytes(Int32(4), 5))
+        #expect(
+            Self.line("pipe2", [0x1000, 0], [made, Self.pipe(argument: 0, index: 1, atExit: true)])
+                == "pipe2([4, 5<pipe:[9]>], 0) = 0")
+        func poll(_ events: [[Int16]], atExit: Bool = false) -> Capture {
+            let bytes = events.flatMap { Self.bytes(Int32($0[0])) + Self.bytes($0[1], $0[2]) }
+            return Capture(
+                argument: 0, kind: SYSCALL_CAPTURE_ARRAY, bytes: bytes, flags: atExit ? SYSCALL_AT_EXIT.rawValue : 0)
+        }
+        let asked = [
+            poll([[4, 1, 1], [-1, 1, 0], [5, 4, 0]]), Self.pipe(argument: 0, index: 0),
+            Self.pipe(argument: 0, index: 2),
+        ]
+        let entry = "poll([{fd=4<pipe:[9]>, events=POLLIN}, {fd=-1}, {fd=5<pipe:[9]>, events=POLLOUT}], 3, -1)"
+        #expect(Self.line("poll", [0x1000, 3, 0xffff_ffff], result: -4, asked).hasPrefix(entry + " = -1 EINTR"))
+        let found = asked + [poll([[4, 1, 16], [-1, 1, 0], [5, 4, 0]], atExit: true)]
+        #expect(
+            Self.line("poll", [0x1000, 3, 0xffff_ffff], result: 1, found)
+                == entry.replacing("POLLIN}", with: "POLLIN, revents=POLLHUP}") + " = 1")
+    }
+
     @Test func `a wait that found no child tells of none`() {
         let status = Self.structure(1, Self.bytes(Int32(0)))
         #expect(Self.line("wait4", [9, 0x1000, 1, 0], [status]) == "wait4(9, 0x1000, WNOHANG, NULL) = 0")

@@ -66,6 +66,15 @@ struct SyscallSignatureTests {
         let read = SyscallRules.table[0]
         #expect((read.entry_count, read.count, read.rules.1.count) == (1, 2, UInt8(SYSCALL_RESULT)))
         #expect(SyscallRules.table[try #require(SyscallTable.number("rename"))].moves_names == 1)
+        // All three sets are read again, and there is room for that.
+        let select = SyscallRules.table[try #require(SyscallTable.number("pselect6"))]
+        #expect((select.entry_count, select.count) == (5, 8))
+        // Descriptors in a list have files as they are at entry, and where a call makes them.
+        let poll = SyscallRules.table[try #require(SyscallTable.number("poll"))]
+        #expect((poll.entry_count, poll.count, poll.rules.0.stride, poll.rules.1.stride) == (1, 2, 8, 0))
+        let pipe = SyscallRules.table[try #require(SyscallTable.number("pipe"))]
+        #expect((pipe.entry_count, pipe.count, pipe.rules.0.stride) == (0, 1, 4))
+        #expect(SyscallRules.kinds(in: [pipe]).contains(UInt8(SYSCALL_CAPTURE_FILE.rawValue)))
         // stat's structure has another layout in 32-bit programs; its path has not.
         let compat = SyscallRules.table[SYSCALL_NUMBERS + (try #require(SyscallTable.compatNumber("stat")))]
         #expect(compat.count == 1 && UInt32(compat.rules.0.kind) == SYSCALL_CAPTURE_PATH.rawValue)

@@ -161,10 +161,14 @@ extension SyscallDecoder {
         append(vectors: argument, of: field(24), step: step, value: field(16), to: &buffer)
         buffer.append(", msg_iovlen=")
         buffer.append(decimal: field(24))
+        if field(40) != 0 {
+            buffer.append(", msg_control=")
+            append(controls: argument, of: field(40), step: step, value: field(32), to: &buffer)
+        }
         buffer.append(", msg_controllen=")
         buffer.append(decimal: field(40))
         buffer.append(", msg_flags=")
-        buffer.append(hex: field(48) & 0xffff_ffff)
+        names["msg"].append(mask: field(48) & 0xffff_ffff, to: &buffer)
         buffer.append(0x7d)
     }
 }

@@ -15,15 +15,86 @@ extension SyscallDecoder {
 
     /// The option of the level before it.
     func append(option argument: Int, value: UInt64, to buffer: inout ByteBuffer) {
-        let options =
-            switch Int32(truncatingIfNeeded: record.argument(argument - 1)) {
-            case SOL_SOCKET: names.solSocket
-            case Int32(IPPROTO_IP): names.solIP
-            case Int32(IPPROTO_TCP): names.solTCP
-            case Int32(IPPROTO_IPV6): names.solIPv6
-            default: names.none
+        options(ofLevel: Int32(truncatingIfNeeded: record.argument(argument - 1)))
+            .append(choice: value & 0xffff_ffff, to: &buffer)
+    }
+
+    private func options(ofLevel level: Int32) -> SyscallNameSet {
+        switch level {
+        case SOL_SOCKET: names.solSocket
+        case Int32(IPPROTO_IP): names.solIP
+        case Int32(IPPROTO_TCP): names.solTCP
+        case Int32(IPPROTO_IPV6): names.solIPv6
+        default: names.none
+        }
+    }
+
+    /// `[{cmsg_len=20, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[3</etc/passwd>]}]`: cmsg(3).
+    ///
+    /// - Parameter total: how many bytes the call has, of which the first few were read.
+    func append(
+        controls argument: Int, of total: UInt64, step: SyscallPlan.Step, value: UInt64, to buffer: inout ByteBuffer
+    ) {
+        let found = capture(SYSCALL_CAPTURE_SIZED, argument, index: Int(SYSCALL_CONTROL), atExit: step.atExit)
+        guard let found, !found.has(SYSCALL_FAULT) else { return append(pointer: value, to: &buffer) }
+        // struct cmsghdr: its size and that of what follows, level, type.
+        let head = 16
+        var rest = found.bytes
+        // What the messages that are told have of the total.
+        var told: UInt64 = 0
+        // Those whose files are told.
+        var isFirstOfDescriptors = true
+        buffer.append("[")
+        while rest.count >= head {
+            if rest.count < found.bytes.count { buffer.append(", ") }
+            let size = rest.loadUnaligned(as: UInt64.self)
+            let level = rest.loadUnaligned(fromByteOffset: 8, as: Int32.self)
+            let type = rest.loadUnaligned(fromByteOffset: 12, as: Int32.self)
+            let end = Int(clamping: min(max(size, UInt64(head)), UInt64(rest.count)))
+            buffer.append("{cmsg_len=")
+            buffer.append(decimal: size)
+            buffer.append(", cmsg_level=")
+            names["sockopt_level"].append(choice: UInt64(UInt32(bitPattern: level)), to: &buffer)
+            buffer.append(", cmsg_type=")
+            // Those of sockets have names of their own, or an option's.
+            let own = level == SOL_SOCKET && (1...4).contains(type)
+            (own ? names["control"] : options(ofLevel: level))
+                .append(choice: UInt64(UInt32(bitPattern: type)), to: &buffer)
+            let data = UnsafeRawBufferPointer(rebasing: rest[head..<end])
+            let isCut = size > UInt64(end)
+            switch type {
+            case Int32(SCM_RIGHTS) where level == SOL_SOCKET:
+                buffer.append(", cmsg_data=")
+                let count = min(data.count / 4, Int(SYSCALL_ELEMENTS))
+                append(list: count, isCut: isCut || data.count / 4 > count, to: &buffer) { index, buffer in
+                    append(
+                        descriptor: data.loadUnaligned(fromByteOffset: 4 * index, as: Int32.self), ofList: argument,
+                        index: isFirstOfDescriptors ? index : .max, atExit: step.atExit, to: &buffer)
+                }
+                isFirstOfDescriptors = false
+            // SCM_CREDENTIALS, which <sys/socket.h> keeps from who does not define _GNU_SOURCE.
+            case 2 where level == SOL_SOCKET && data.count >= 12:
+                buffer.append(", cmsg_data=")
+                append(credentials: data, to: &buffer)
+            default: if size > head { buffer.append(", ...") }
             }
-        options.append(choice: value & 0xffff_ffff, to: &buffer)
+            buffer.append("}")
+            told = UInt64(found.bytes.count - rest.count).addingReportingOverflow(size).partialValue
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst((end + 7) & ~7))
+        }
+        // The last one's padding can be missing, or be counted.
+        if found.has(SYSCALL_CUT), told &+ 7 < total { buffer.append(found.bytes.count < head ? "..." : ", ...") }
+        buffer.append("]")
+    }
+
+    /// struct ucred.
+    private func append(credentials bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
+        let labels: [StaticString] = ["{pid=", ", uid=", ", gid="]
+        for (index, label) in labels.enumerated() {
+            buffer.append(label)
+            buffer.append(signed: Int64(bytes.loadUnaligned(fromByteOffset: 4 * index, as: Int32.self)))
+        }
+        buffer.append("}")
     }
 
     /// The value of an option: most are an int, and some a text of the same size.
@@ -58,10 +129,7 @@ extension SyscallDecoder {
             member(", tv_usec=", long(8))
             buffer.append("}")
         case 12 where record.argument(1) == UInt64(SOL_SOCKET) && option == SO_PEERCRED:
-            member("{pid=", int(0))
-            member(", uid=", int(4))
-            member(", gid=", int(8))
-            buffer.append("}")
+            append(credentials: bytes, to: &buffer)
         default: append(string: found, to: &buffer)
         }
     }

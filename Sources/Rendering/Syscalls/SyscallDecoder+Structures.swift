@@ -102,11 +102,11 @@ extension SyscallDecoder {
             buffer.append("}")
         case .cpuset: append(bits: bytes, isCut: capture.has(SYSCALL_CUT), to: &buffer)
         case .pipe:
-            buffer.append("[")
-            buffer.append(decimal: u32(0))
-            buffer.append(", ")
-            buffer.append(decimal: u32(4))
-            buffer.append("]")
+            append(list: 2, isCut: false, to: &buffer) { index, buffer in
+                append(
+                    descriptor: Int32(truncatingIfNeeded: u32(4 * index)), ofList: argument, index: index,
+                    atExit: step.atExit, to: &buffer)
+            }
         case .intPointer:
             buffer.append("[")
             buffer.append(signed: Int64(Int32(truncatingIfNeeded: u32(0))))
@@ -131,14 +131,24 @@ extension SyscallDecoder {
             buffer.append(decimal: u64(40))
             buffer.append(", ...}")
         case .pollfds:
+            // Of a call that has not answered, what is there is an earlier one's.
+            let answer = self.capture(SYSCALL_CAPTURE_ARRAY, argument, atExit: true)?.bytes
             append(list: bytes.count / 8, isCut: capture.has(SYSCALL_CUT), to: &buffer) { index, buffer in
+                let descriptor = Int32(truncatingIfNeeded: u32(8 * index))
                 buffer.append("{fd=")
-                buffer.append(signed: Int64(Int32(truncatingIfNeeded: u32(8 * index))))
-                buffer.append(", events=")
-                names.poll.append(mask: u16(8 * index + 4), to: &buffer)
-                if u16(8 * index + 6) != 0 {
-                    buffer.append(", revents=")
-                    names.poll.append(mask: u16(8 * index + 6), to: &buffer)
+                append(
+                    descriptor: descriptor, ofList: argument, index: index, atExit: step.atExit, to: &buffer)
+                if descriptor >= 0 {
+                    buffer.append(", events=")
+                    names.poll.append(mask: u16(8 * index + 4), to: &buffer)
+                }
+                let end = 8 * index + 8
+                if let answer, answer.count >= end {
+                    let found = answer.loadUnaligned(fromByteOffset: end - 2, as: UInt16.self)
+                    if found != 0 {
+                        buffer.append(", revents=")
+                        names.poll.append(mask: UInt64(found), to: &buffer)
+                    }
                 }
                 buffer.append("}")
             }

@@ -118,10 +118,21 @@ struct SyscallDecoder {
     @inline(__always)
     func append(descriptor: Int32, argument: Int, to buffer: inout ByteBuffer) {
         if descriptor == AT_FDCWD { buffer.append("AT_FDCWD") } else { buffer.append(signed: Int64(descriptor)) }
-        let atExit = argument == SYSCALL_RESULT
-        guard let capture = capture(SYSCALL_CAPTURE_FILE, argument, atExit: atExit), capture.bytes.count >= 16 else {
-            return
-        }
+        append(fileOf: argument, atExit: argument == SYSCALL_RESULT, to: &buffer)
+    }
+
+    /// A descriptor of a list.
+    func append(descriptor: Int32, ofList argument: Int, index: Int, atExit: Bool, to buffer: inout ByteBuffer) {
+        buffer.append(signed: Int64(descriptor))
+        guard descriptor >= 0, index < SYSCALL_DESCRIPTORS else { return }
+        append(fileOf: argument, index: index, atExit: atExit, to: &buffer)
+    }
+
+    @inline(__always)
+    private func append(fileOf argument: Int, index: Int = 0, atExit: Bool, to buffer: inout ByteBuffer) {
+        guard let capture = capture(SYSCALL_CAPTURE_FILE, argument, index: index, atExit: atExit),
+            capture.bytes.count >= 16
+        else { return }
         let path = Int(capture.bytes.loadUnaligned(as: UInt32.self))
         if path > 0 && path < paths.count && !paths[path].isEmpty {
             buffer.append(0x3c)

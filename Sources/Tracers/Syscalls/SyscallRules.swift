@@ -40,7 +40,13 @@ public enum SyscallRules {
     static func kinds(in table: [syscall_rules]) -> Set<UInt8> {
         table.reduce(into: []) { kinds, rules in
             withUnsafeBytes(of: rules.rules) { bytes in
-                for rule in bytes.bindMemory(to: syscall_rule.self).prefix(Int(rules.count)) { kinds.insert(rule.kind) }
+                for rule in bytes.bindMemory(to: syscall_rule.self).prefix(Int(rules.count)) {
+                    kinds.insert(rule.kind)
+                    // Descriptors in memory have files, too.
+                    if rule.stride > 0 || UInt32(rule.kind) == SYSCALL_CAPTURE_MESSAGE.rawValue {
+                        kinds.insert(UInt8(SYSCALL_CAPTURE_FILE.rawValue))
+                    }
+                }
             }
         }
     }
@@ -54,6 +60,8 @@ public enum SyscallRules {
             if parameter.type.atExit { exit.append(rule) } else { entry.append(rule) }
             guard parameter.type.isTwice else { continue }
             rule.flags = UInt8(SYSCALL_AT_EXIT.rawValue)
+            // They are what they were at entry.
+            rule.stride = 0
             exit.append(rule)
         }
         // F_DUPFD gives a descriptor.
@@ -137,6 +145,11 @@ public enum SyscallRules {
         rule.flags = type.atExit ? UInt8(SYSCALL_AT_EXIT.rawValue) : 0
         rule.count = type.count
         rule.size = UInt16(size)
+        switch type.kind {
+        case .pipe: rule.stride = 4
+        case .pollfds: rule.stride = 8
+        default: break
+        }
         return rule
     }
 }

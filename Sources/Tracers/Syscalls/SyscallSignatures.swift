@@ -16,7 +16,7 @@ enum SyscallTexts {
         stat pathname:path statbuf:stat^
         fstat fd:fd statbuf:stat^
         lstat pathname:path statbuf:stat^
-        poll fds:pollfds^#1 nfds:u32 timeout:int
+        poll fds:pollfds+#1 nfds:u32 timeout:int
         lseek fd:fd offset:long whence:|whence = long
         mmap addr:pointer length:uint prot:&prot flags:&map fd:fd offset:hex = hex
         mprotect addr:hex len:uint prot:&prot
@@ -182,7 +182,7 @@ enum SyscallTexts {
         fchmodat dirfd:dirfd pathname:path mode:octal
         faccessat dirfd:dirfd pathname:path mode:&access
         pselect6 nfds:int readfds:fdset+#0 writefds:fdset+#0 exceptfds:fdset+#0 timeout:timespec sigmask:sigmask = select
-        ppoll fds:pollfds^#1 nfds:u32 tmo_p:timespec sigmask:sigset sigsetsize:uint
+        ppoll fds:pollfds+#1 nfds:u32 tmo_p:timespec sigmask:sigset sigsetsize:uint
         set_robust_list head:hex len:uint
         splice fd_in:fd off_in:offset+ fd_out:fd off_out:offset+ len:uint flags:&splice
         tee fd_in:fd fd_out:fd len:uint flags:&splice
