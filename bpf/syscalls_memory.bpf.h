@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Pieces of the target's memory, as captures, and what descriptors in them stand for. */
+#ifndef APUS_SYSCALLS_MEMORY_H
+#define APUS_SYSCALLS_MEMORY_H
+
+#include "syscalls_file.bpf.h"
+
+/* The first bytes of strings and buffers that are kept: -s. */
+const volatile __u32 string_limit = 32;
+/* Paths of which a call must have one. */
+const volatile __u32 pattern_count = 0;
+const volatile struct syscall_pattern patterns[SYSCALL_PATTERNS] = {};
+
+/* include/uapi/linux/uio.h, and the kernel's user_msghdr. */
+struct vector {
+	__u64 base;
+	__u64 size;
+};
+
+struct message {
+	__u64 name;
+	__u32 name_size;
+	__u32 _pad;
+	__u64 vectors;
+	__u64 vector_count;
+	__u64 control;
+	__u64 control_size;
+	__u64 flags;
+};
+
+/* struct cmsghdr of include/linux/socket.h. */
+struct control {
+	__u64 size;
+	__s32 level;
+	__s32 type;
+};
+
+enum {
+	SOL_SOCKET = 1,
+	SCM_RIGHTS = 1,
+};
+
+/* What a capture says of itself, in a register. */
+static __always_inline __u64 tag(const volatile struct syscall_rule *rule, __u32 kind, __u32 index)
+{
+	return rule->argument | kind << 8 | (__u64)rule->flags << 16 | (__u64)index << 24;
+}
+
+/* Where the next capture begins, if there is room. */
+static __always_inline struct syscall_capture *next_capture(struct thread *thread)
+{
+	__u64 end = thread->end;
+
+	if (end >= SYSCALL_CAPTURES_SIZE) {
+		thread->record.flags |= SYSCALL_CROWDED;
+		return NULL;
+	}
+	return (void *)&thread->captures[bounded(end, SYSCALL_CAPTURES_SIZE)];
+}
+
+static __always_inline void end_capture(struct thread *thread, struct syscall_capture *capture,
+					__u64 tag, __u32 flags, __u32 size)
+{
+	capture->argument = tag;
+	capture->kind = tag >> 8;
+	capture->flags = tag >> 16 | flags;
+	capture->index = tag >> 24;
+	capture->size = size;
+	capture->_pad = 0;
+	thread->end += (sizeof(*capture) + size + 7) & ~7;
+}
+
+/* False: it could not be read. */
+static __noinline bool read_memory(struct thread *thread, __u64 address, __u64 size, __u64 limit,
+				   __u64 tag)
+{
+	struct syscall_capture *capture = next_capture(thread);
+	__u32 flags = 0;
+
+	if (!capture)
+		return true;
+	if (size > limit) {
+		size = limit;
+		flags = SYSCALL_CUT;
+	}
+	size = bounded(size, SYSCALL_CAPTURE_SIZE + 1);
+	if (bpf_probe_read_user(capture + 1, size, (void *)address)) {
+		flags = SYSCALL_FAULT;
+		size = 0;
+	}
+	end_capture(thread, capture, tag, flags, size);
+	return !(flags & SYSCALL_FAULT);
+}
+
+/* Whether a path, captured at an offset, is one of the patterns. */
+__noinline int match_path(__u32 at, __u32 size)
+{
+	struct thread *thread = current_thread();
+	const volatile struct syscall_pattern *pattern;
+	const char *text;
+
+	if (!thread)
+		return 0;
+	if (!pattern_count)
+		return 0;
+	text = (void *)&thread->captures[bounded(at, SYSCALL_CAPTURES_SIZE + 1)];
+	for (__u32 number = 0; number < SYSCALL_PATTERNS; number++) {
+		pattern = &patterns[number];
+		if (number >= pattern_count)
+			break;
+		if (pattern->is_prefix ? size < pattern->size : size != pattern->size)
+			continue;
+		for (__u32 i = 0; i < SYSCALL_PATTERN_SIZE; i++) {
+			if (i >= pattern->size) {
+				thread->state |= THREAD_MATCHED;
+				return 1;
+			}
+			if (text[i] != pattern->text[i])
+				break;
+		}
+	}
+	return 0;
+}
+
+/* False: it could not be read. */
+static __noinline bool read_string(struct thread *thread, __u64 address, __u64 limit, __u64 tag)
+{
+	struct syscall_capture *capture = next_capture(thread);
+	__u32 flags = 0;
+	long size;
+
+	if (!capture)
+		return true;
+	/* One more, and the NUL: to know whether there was more. */
+	size = bpf_probe_read_user_str(capture + 1, bounded(limit + 2, SYSCALL_CAPTURE_SIZE + 1),
+				       (void *)address);
+	size--;
+	if (size < 0) {
+		flags = SYSCALL_FAULT;
+		size = 0;
+		/* Of a list, nothing else says where it is. */
+		if ((__u8)(tag >> 8) == SYSCALL_CAPTURE_STRINGS) {
+			*(__u64 *)(capture + 1) = address;
+			size = sizeof(address);
+		}
+	} else if ((__u64)size > limit) {
+		flags = SYSCALL_CUT;
+		size = limit;
+	}
+	end_capture(thread, capture, tag, flags, size);
+	if (pattern_count && (__u8)(tag >> 8) == SYSCALL_CAPTURE_PATH && !flags)
+		match_path((void *)(capture + 1) - (void *)thread->captures, size);
+	return !(flags & SYSCALL_FAULT);
+}
+
+/* What is rare is verified by itself, and once. */
+__noinline int read_one_string(__u64 address, __u64 tag)
+{
+	struct thread *thread = current_thread();
+
+	return !thread || read_string(thread, address, string_limit, tag);
+}
+
+__noinline int read_one_buffer(__u64 address, __u64 size, __u64 limit, __u64 tag)
+{
+	struct thread *thread = current_thread();
+
+	return !thread || read_memory(thread, address, size, limit, tag);
+}
+
+/* `left`: of a reading call, the bytes that there are. `limit`: so many of each are kept. */
+__noinline int read_vectors(__u64 address, __u64 count, __u64 left, __u64 limit, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	struct vector vector;
+
+	if (!thread || !has_vectors)
+		return true;
+
+	thread->left = left;
+	if (count > SYSCALL_VECTORS)
+		count = SYSCALL_VECTORS;
+	if (!read_memory(thread, address, count * sizeof(vector), SYSCALL_CAPTURE_SIZE, tag))
+		return false;
+	tag = (tag & ~0xff00ULL) | SYSCALL_CAPTURE_BUFFER << 8;
+	for (__u32 i = 0; i < SYSCALL_VECTORS; i++) {
+		if (i >= count || !thread->left ||
+		    bpf_probe_read_user(&vector, sizeof(vector),
+					(void *)address + i * sizeof(vector)))
+			break;
+		if (vector.size > thread->left)
+			vector.size = thread->left;
+		thread->left -= vector.size;
+		read_one_buffer(vector.base, vector.size, limit, tag | (__u64)i << 24);
+	}
+	return true;
+}
+
+static __always_inline void capture_file(struct thread *thread, __s32 descriptor, __u64 tag)
+{
+	struct syscall_capture *capture = next_capture(thread);
+
+	if (capture)
+		end_capture(thread, capture, tag, 0,
+			    read_file(thread, descriptor, (void *)(capture + 1)));
+}
+
+__noinline int read_one_file(__s32 descriptor, __u64 tag)
+{
+	struct thread *thread = current_thread();
+
+	if (thread && has_files)
+		capture_file(thread, descriptor, tag);
+	return 0;
+}
+
+/*
+ * The files of descriptors that have been captured from one offset to another, one each `stride`
+ * bytes. A negative one is none, or is passed over.
+ */
+__noinline int read_files(__u32 at, __u32 end, __u32 stride, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	__s32 descriptor;
+
+	if (!thread || !has_files)
+		return 0;
+	tag = (tag & ~0xff00ULL) | SYSCALL_CAPTURE_FILE << 8;
+	for (__u32 i = 0; i < SYSCALL_DESCRIPTORS; i++) {
+		if (at + sizeof(descriptor) > end)
+			break;
+		descriptor = *(__s32 *)&thread->captures[bounded(
+			at, sizeof(thread->captures) - sizeof(descriptor) + 1)];
+		if (descriptor >= 0)
+			read_one_file(descriptor, tag | (__u64)i << 24);
+		at += stride;
+	}
+	return 0;
+}
+
+/* Of the first control message that hands on descriptors. */
+static __always_inline void read_rights(struct thread *thread, __u32 at, __u32 end, __u64 tag)
+{
+	struct control *control;
+	__u64 size;
+
+	for (__u32 i = 0; i < SYSCALL_CONTROLS; i++) {
+		if (at + sizeof(*control) > end)
+			return;
+		control = (void *)&thread->captures[bounded(at, sizeof(thread->captures) -
+									sizeof(*control) + 1)];
+		size = control->size;
+		if (size < sizeof(*control))
+			return;
+		if (size > end - at)
+			size = end - at;
+		if (control->level == SOL_SOCKET && control->type == SCM_RIGHTS) {
+			read_files(at + sizeof(*control), at + size, sizeof(__s32), tag);
+			return;
+		}
+		at += (size + 7) & ~7;
+	}
+}
+
+__noinline int read_message(__u64 address, __u64 left, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	struct message message;
+	__u32 at;
+
+	if (!thread || !has_vectors)
+		return true;
+
+	if (!read_memory(thread, address, sizeof(message), sizeof(message), tag))
+		return false;
+	if (bpf_probe_read_user(&message, sizeof(message), (void *)address))
+		return false;
+	tag &= ~0xff00ULL;
+	if (message.name)
+		read_memory(thread, message.name, message.name_size, 128,
+			    tag | SYSCALL_CAPTURE_SIZED << 8);
+	/* Before what -s can make long. */
+	at = thread->end;
+	if (message.control && message.control_size &&
+	    read_memory(thread, message.control, message.control_size, SYSCALL_CONTROL_SIZE,
+			tag | SYSCALL_CAPTURE_SIZED << 8 | SYSCALL_CONTROL << 24))
+		read_rights(thread, at + sizeof(struct syscall_capture), thread->end, tag);
+	read_vectors(message.vectors, message.vector_count, left, string_limit,
+		     tag | SYSCALL_CAPTURE_IOVEC << 8);
+	return true;
+}
+
+__noinline int read_strings(__u64 address, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	__u64 string;
+
+	if (!thread || !has_strings)
+		return true;
+
+	for (__u32 i = 0; i < SYSCALL_STRINGS; i++) {
+		if (bpf_probe_read_user(&string, sizeof(string), (void *)address + 8 * i))
+			return i;
+		if (!string) {
+			/* An empty list is not one that could not be read. */
+			if (!i)
+				read_memory(thread, 0, 0, 0, tag | (__u64)SYSCALL_STRINGS << 24);
+			return true;
+		}
+		read_one_string(string, tag | (__u64)i << 24);
+	}
+	/* One more says that there were more. */
+	read_memory(thread, 0, 0, 0, tag | (__u64)SYSCALL_STRINGS << 24 | SYSCALL_CUT << 16);
+	return true;
+}
+
+#endif
