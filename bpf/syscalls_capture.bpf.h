@@ -26,11 +26,10 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 		&rules[bounded(key, 2 * SYSCALL_NUMBERS)].rules[bounded(number, SYSCALL_RULES)];
 	__u64 address, limit = rule->size, count, what = tag(rule, rule->kind, 0);
 	bool at_exit = rule->flags & SYSCALL_AT_EXIT;
-	__u32 size, at;
+	__u32 size;
 
 	if (!thread || !has_rules)
 		return true;
-	at = thread->end;
 	address = argument(thread, rule->argument);
 	count = argument(thread, rule->count);
 	/*
@@ -41,7 +40,7 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 		return true;
 	switch (rule->kind) {
 	case SYSCALL_CAPTURE_FILE:
-		capture_file(thread, address, what);
+		read_one_file(address, what);
 		return true;
 	case SYSCALL_CAPTURE_PATH:
 		return read_string(thread, address, SYSCALL_CAPTURE_SIZE - 2, what);
@@ -50,13 +49,14 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 	case SYSCALL_CAPTURE_BUFFER:
 		return read_memory(thread, address, count, string_limit, what);
 	case SYSCALL_CAPTURE_STRUCT:
-		if (!read_memory(thread, address, limit, limit, what))
-			return false;
-		break;
+		if (rule->stride)
+			return read_list(address, limit, limit, rule->stride, what);
+		return read_memory(thread, address, limit, limit, what);
 	case SYSCALL_CAPTURE_ARRAY:
-		if (!read_memory(thread, address, count * limit, SYSCALL_ELEMENTS * limit, what))
-			return false;
-		break;
+		if (rule->stride)
+			return read_list(address, count * limit, SYSCALL_ELEMENTS * limit,
+					 rule->stride, what);
+		return read_memory(thread, address, count * limit, SYSCALL_ELEMENTS * limit, what);
 	case SYSCALL_CAPTURE_SIZED:
 		if (at_exit && rule->count != SYSCALL_RESULT) {
 			if (bpf_probe_read_user(&size, sizeof(size), (void *)count))
@@ -76,9 +76,6 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 	default:
 		return true;
 	}
-	if (rule->stride)
-		read_files(at + sizeof(struct syscall_capture), thread->end, rule->stride, what);
-	return true;
 }
 
 /* A rule's buffer, in the open: what reads and writes have. False: it could not be read. */

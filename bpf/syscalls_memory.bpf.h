@@ -238,6 +238,21 @@ __noinline int read_files(__u32 at, __u32 end, __u32 stride, __u64 tag)
 	return 0;
 }
 
+/* What begins with a descriptor each `stride` bytes, and their files. */
+__noinline int read_list(__u64 address, __u64 size, __u64 limit, __u32 stride, __u64 tag)
+{
+	struct thread *thread = current_thread();
+	__u32 at;
+
+	if (!thread || !has_files)
+		return true;
+	at = thread->end;
+	if (!read_memory(thread, address, size, limit, tag))
+		return false;
+	read_files(at + sizeof(struct syscall_capture), thread->end, stride, tag);
+	return true;
+}
+
 /* Of the first control message that hands on descriptors. */
 static __always_inline void read_rights(struct thread *thread, __u32 at, __u32 end, __u64 tag)
 {
