@@ -27,9 +27,9 @@ static __always_inline bool leave_cpu(struct counters_base *base, struct counter
 	base->owner = 0;
 	if (!(task_state(task) & TASK_DEAD))
 		return is_whole;
-	/* The last one is not in perf's count either: its counters go before
-	 * (perf_event_exit_task). */
-	thread->switches_at_last = switches - 1;
+	/* Its end was not told, or comes too early: the last one is not in perf's count. */
+	if (!thread->has_exited)
+		thread->switches_at_last = switches - 1;
 	thread->end_ns = bpf_ktime_get_ns();
 	close_thread(thread, task, slot);
 	return is_whole;
@@ -182,9 +182,11 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid)
 }
 
 /*
- * Switches are counted until here, as perf does, whose counters go right after
- * (perf_event_exit_task, since 6.16; before a little later). What the kernel does
- * from here on to tear the thread down is still charged to it.
+ * Since 6.16 do_exit() comes by here with the thread's memory, right before
+ * perf_event_exit_task(), where perf's counters go: switches are counted until
+ * here. Before, it came later, without, and perf_event_exit_task() only after files
+ * and the like were closed: all but the last are. What the kernel does to tear the
+ * thread down is still charged to it.
  */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sched_process_exit, struct task_struct *task)
@@ -192,7 +194,7 @@ int BPF_PROG(sched_process_exit, struct task_struct *task)
 	struct counters_thread *thread = thread_of(task);
 
 	this_cpu();
-	if (thread) {
+	if (thread && task->mm) {
 		thread->switches_at_last = task->nvcsw + task->nivcsw;
 		thread->has_exited = true;
 	}

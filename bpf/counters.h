@@ -73,7 +73,7 @@ struct counters_thread {
 	__u32 faulted;
 	/* It ran when it was found, and has had no event. */
 	__u32 is_new;
-	/* switches_at_last will not change any more. */
+	/* switches_at_last will not change any more: perf's counters of it go now. */
 	__u32 has_exited;
 	/* Where its registers of user mode lie, once it has made a system call. */
 	__u64 registers;
