@@ -63,7 +63,7 @@ struct BesidePerf {
                 (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/fd/\($0)"))?
                     .contains("perf_event") == true
             }
-            return open == events.count && Procfs.field("State", of: id)?.hasPrefix("S") == true
+            return open >= events.count && Procfs.field("State", of: id)?.hasPrefix("S") == true
         }
         var tracer = try CountersTracer.start(.init(target: .processes([pid]), events: CounterEvent.parse(events)))
         usleep(100_000)

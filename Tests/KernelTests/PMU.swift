@@ -30,16 +30,21 @@ enum PMU {
         return counts("cycles") && counts("instructions")
     }()
 
-    /// How many counters a CPU has for an event that any of them can count: the most branches that the kernel
-    /// takes as one group. Fixed counters, as x86 has for cycles and instructions, come on top.
+    /// An event that any of its counters can count, where a PMU has such: no fixed counter of x86 has these.
+    static let common =
+        isReady
+        ? ["branches", "branch-misses", "cache-references", "cache-misses"].first(where: counts) ?? "instructions"
+        : "instructions"
+
+    /// How many counters a CPU has for that event: as many of it as the kernel takes as one group.
     static let counters: Int = {
-        guard isReady, let branches = attributes(of: "branches") else { return 0 }
+        guard let attributes = attributes(of: common) else { return 0 }
         var events = PerfEvents()
         let cpu = CPUs.online[0]
-        guard let leader = try? events.open(branches, onCPU: cpu) else { return 0 }
-        // The tracer's events are at most 64 altogether.
-        for count in 1..<24 where (try? events.open(branches, onCPU: cpu, group: leader)) == nil { return count }
-        return 24
+        guard let leader = try? events.open(attributes, onCPU: cpu) else { return 0 }
+        // The tracer has room for 64 events altogether.
+        for count in 1..<20 where (try? events.open(attributes, onCPU: cpu, group: leader)) == nil { return count }
+        return 20
     }()
 
     /// Whether it can leave out a mode, so that each can be counted on its own.

@@ -45,7 +45,7 @@ extension KernelTests.CountersTests {
             }
             expectSoundness(run.report.completeness)
             // A move that a thread is told of while it waits for its turn can be undone by the next.
-            #expect(run.ours[1] >= 8 && run.ours[1] <= 25, "\(run.ours[1]) migrations")
+            #expect(run.ours[1] >= 8 && run.ours[1] <= 26, "\(run.ours[1]) migrations")
             try expectBesidePerf(run, event)
         }
 
@@ -90,7 +90,7 @@ extension KernelTests.CountersTests {
             let total = try #require(both.total)
             #expect(try abs(#require(user.total) + #require(kernel.total) - total) < 0.02 * total)
             // The way into the kernel before the tracepoint, and out of it after, is the user's.
-            expectClose(both.user.counted, try #require(user.total), within: 0.05)
+            expectClose(both.user.counted, try #require(user.total), within: 0.1)
         }
 
         // MARK: - What there is not
@@ -116,10 +116,9 @@ extension KernelTests.CountersTests {
 
         @Test func `more events than counters take turns, and are scaled`() throws {
             let counters = PMU.counters
-            try #require(counters > 0, "it counts no branches")
             let run = try CountedWorkload(
                 ["spin", "1000"],
-                counting: Array(repeating: "branches", count: 2 * counters).joined(separator: ","))
+                counting: Array(repeating: PMU.common, count: 2 * counters).joined(separator: ","))
             run.expectSound()
             let counts = run.report.total.events
             let shares = counts.map(\.percentRunning)
@@ -134,12 +133,12 @@ extension KernelTests.CountersTests {
         }
 
         @Test func `a group is counted together, and one too large not at all`() throws {
-            let counters = PMU.counters
+            let (counters, event) = (PMU.counters, PMU.common)
             try #require(counters > 1, "it has one counter")
-            let large = Array(repeating: "branches", count: counters + 1).joined(separator: ",")
+            let large = Array(repeating: event, count: counters + 1).joined(separator: ",")
             let run = try CountedWorkload(
                 ["spin", "300"],
-                counting: Array(repeating: "{branches,branch-misses}", count: counters).joined(separator: ","),
+                counting: Array(repeating: "{\(event),\(event)}", count: counters).joined(separator: ","),
                 "{\(large)}")
             run.expectSound()
             let counts = run.report.total.events.map(\.sum)
@@ -148,6 +147,7 @@ extension KernelTests.CountersTests {
                 #expect(one.isScaled && one.running > 0)
                 // They are read one after the other, each mode change.
                 expectClose(one.running, Double(other.running), within: 0.02)
+                expectClose(one.counted, Double(other.counted), within: 0.02)
             }
             for event in 2 * counters...3 * counters {
                 #expect(run.report.unsupported[event]?.contains("group") == true, "\(run.report.unsupported)")
