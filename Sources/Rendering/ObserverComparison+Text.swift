@@ -189,14 +189,13 @@ extension ObserverComparison {
         let measured = data.runs.filter { $0.phase == .measured && $0.failure == nil }
         let disturbed = measured.filter { $0.disturbance != nil }
         if !disturbed.isEmpty {
-            var causes = Set(disturbed.compactMap(\.disturbance?.rawValue)).sorted().joined(separator: ", or ")
             let programs = disturbed.filter { $0.disturbance == .programs }.compactMap(\.busiestProgram)
-            let names = Dictionary(grouping: programs) { $0 }.sorted {
-                ($1.value.count, $0.key) < ($0.value.count, $1.key)
-            }
-            if !names.isEmpty {
-                causes += " (most of all " + names.prefix(3).map(\.key.escapedByLine).joined(separator: ", ") + ")"
-            }
+            let names = Dictionary(grouping: programs) { $0 }
+                .sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
+                .prefix(3).map(\.key.escapedByLine).joined(separator: ", ")
+            let causes = Set(disturbed.compactMap(\.disturbance)).sorted { $0.rawValue < $1.rawValue }
+                .map { $0.rawValue + ($0 == .programs && !names.isEmpty ? " (most of all \(names))" : "") }
+                .joined(separator: ", or ")
             notes.append(
                 "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); they are in the medians, "
                     + "and not among the K best")
