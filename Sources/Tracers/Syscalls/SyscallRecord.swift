@@ -7,11 +7,12 @@ public import CEvents
 /// It borrows the bytes, and is valid as long as they are: in a closure that is given one, during the
 /// call alone. Every observer makes the same bytes, so that what is behind here is shared.
 public struct SyscallRecord {
-    private let bytes: UnsafeRawBufferPointer
+    // Inlinable, with what each record is asked for as it comes: a call for each would take as long as reading it.
+    @usableFromInline let bytes: UnsafeRawBufferPointer
 
     /// - Parameter bytes: one record, whole. The owner keeps them alive.
     /// - Returns: nil: shorter than a record, or than what it says of itself.
-    public init?(_ bytes: UnsafeRawBufferPointer) {
+    @inlinable public init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= MemoryLayout<syscall_record>.size else { return nil }
         let size = Int(bytes.loadUnaligned(as: syscall_record.self).size)
         guard size <= bytes.count, size >= MemoryLayout<syscall_record>.size else { return nil }
@@ -19,7 +20,7 @@ public struct SyscallRecord {
     }
 
     /// The record's fixed part, read where it lies.
-    @inline(__always)
+    @inlinable @inline(__always)
     public var header: syscall_record { bytes.loadUnaligned(as: syscall_record.self) }
 
     /// What follows it: captures, each at a multiple of 8.
@@ -31,9 +32,9 @@ public struct SyscallRecord {
     public var copy: [UInt8] { Array(bytes) }
 
     /// What the record tells: which of its fields mean what.
-    public var type: syscall_record_type { syscall_record_type(UInt32(header.type)) }
+    @inlinable public var type: syscall_record_type { syscall_record_type(UInt32(header.type)) }
     /// Whether a bit of the header's `flags` is set.
-    public func has(_ flag: syscall_flags) -> Bool { UInt32(header.flags) & flag.rawValue != 0 }
+    @inlinable public func has(_ flag: syscall_flags) -> Bool { UInt32(header.flags) & flag.rawValue != 0 }
 
     /// The error number of a call that failed; nil: it did not, or has not returned.
     ///

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import CEvents
+public import CEvents
 import Linux
 
 /// What calls come to: by call, or by process and call.
@@ -82,7 +82,7 @@ public struct SyscallSummary: Sendable {
 
 extension SyscallRecord {
     /// Told because observing began in the middle of it; it is told again when it returns.
-    public var isFoundUnderWay: Bool { has(SYSCALL_UNFINISHED) && has(SYSCALL_RESUMED) }
+    @inlinable public var isFoundUnderWay: Bool { has(SYSCALL_UNFINISHED) && has(SYSCALL_RESUMED) }
 }
 
 extension SyscallSummary.Entry {

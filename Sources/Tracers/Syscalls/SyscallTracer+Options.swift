@@ -26,7 +26,7 @@ extension SyscallTracer {
         /// The kernel's buffer for what has not been collected yet; a power of two.
         public var bufferBytes = 16 << 20
         /// The programs wake the reader when so much is waiting.
-        var wakeupBytes: Int { bufferBytes / 4 }
+        @usableFromInline var wakeupBytes: Int { bufferBytes / 4 }
         /// For kernels without task storage (before 5.11): threads that can live at once; 8 KB each.
         public var maxThreads = 4096
         /// For a summary by process: pairs of a process and a call that there is room for.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import BPF
-import CEvents
+public import BPF
+public import CEvents
 import Glibc
 import Linux
 
@@ -19,9 +19,9 @@ public struct SyscallTracer: ~Copyable {
     private var calls: Links?
     private let others: Links
     private let visitor: Link
-    private let events: RingBuffer
+    @usableFromInline let events: RingBuffer
     private let stops: Map
-    private let options: Options
+    @usableFromInline let options: Options
     private let mapBytes: UInt64
     private var stopGuard: StopGuard?
 
@@ -120,14 +120,14 @@ public struct SyscallTracer: ~Copyable {
         do { try object.set("launched_pid", to: UInt32(pid)) } catch { throw .bpf(error) }
     }
 
+    // Inlinable: else each record goes through two calls more.
     /// Gives the records that are there, in order, each borrowed for the call.
+    @inlinable @inline(__always)
     public mutating func collect<E: Error>(_ body: (SyscallRecord) throws(E) -> Void) throws(E) {
         let needsPath = options.filter.needsAcceptsPath
+        let enough = options.wakeupBytes
         var arrived: UInt64 = 0
-        defer {
-            arrivedCalls += arrived
-            if options.isLossless { resumeStopped() }
-        }
+        defer { note(arrived: arrived) }
         repeat {
             try events.drain { bytes throws(E) in
                 // The record borrows the bytes, as its reader knows: this closure outlives it.
@@ -138,11 +138,18 @@ public struct SyscallTracer: ~Copyable {
                 }
                 try body(record)
             }
-            // Only now is a wakeup asked for again: one that came while all was read would be forgotten with
-            // it, and no other follow. It is a variable of the object: that cannot fail.
-            try? object.set("is_woken", to: false)
-        } while events.waitingBytes >= options.wakeupBytes
+            askForWakeup()
+        } while events.waitingBytes >= enough
     }
+
+    @usableFromInline mutating func note(arrived: UInt64) {
+        arrivedCalls += arrived
+        if options.isLossless { resumeStopped() }
+    }
+
+    /// Once all has been read: a wakeup that came before would be forgotten with what it was for, and no other
+    /// follow. It is a variable of the object: that cannot fail.
+    @usableFromInline func askForWakeup() { try? object.set("is_woken", to: false) }
 
     /// Lets processes run on that the programs stopped. What others stopped meanwhile stays stopped; a
     /// stop from the keyboard is asked for again, for the kernel to decide.
