@@ -64,7 +64,8 @@ enum syscall_capture_kind {
 	SYSCALL_CAPTURE_BUFFER,
 	/* `size` bytes. */
 	SYSCALL_CAPTURE_STRUCT,
-	/* As many elements of `size` bytes as `count` says, up to SYSCALL_ELEMENTS. */
+	/* As many elements of `size` bytes as `count` says, up to SYSCALL_ELEMENTS; of no size: as
+	   many bits, in words of 64, up to SYSCALL_SET_SIZE. */
 	SYSCALL_CAPTURE_ARRAY,
 	/* As many bytes as the argument `count` says, at exit the int that it points to, or the
 	   result; up to `size`. */
@@ -110,6 +111,8 @@ enum {
 	   head. */
 	SYSCALL_CAPTURES_SIZE = 3584,
 	SYSCALL_ELEMENTS = 32,
+	/* Bytes of a set of descriptors, at most: FD_SETSIZE bits. */
+	SYSCALL_SET_SIZE = 128,
 	SYSCALL_STRINGS = 48,
 	SYSCALL_VECTORS = 8,
 	/* Of a list of descriptors those whose files are told. */
@@ -192,7 +195,9 @@ struct syscall_rule {
 	/* If not 0, each so many bytes of a STRUCT or an ARRAY begin with a descriptor: the first
 	   SYSCALL_DESCRIPTORS of them have a FILE, whose `index` counts them. */
 	__u8 stride;
-	__u8 _pad;
+	/* At entry: the call writes there as well. What could not be read is not read when it
+	   returns: it is not what it was. */
+	__u8 is_written;
 };
 
 /* Of one call: those at entry first. */

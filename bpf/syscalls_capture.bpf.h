@@ -53,6 +53,11 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 			return read_list(address, limit, limit, rule->stride, what);
 		return read_memory(thread, address, limit, limit, what);
 	case SYSCALL_CAPTURE_ARRAY:
+		/* The kernel takes counts as 32 bits; a set of descriptors in words of 64. */
+		count = (__u32)count;
+		if (!limit)
+			return read_memory(thread, address, (count + 63) / 64 * 8, SYSCALL_SET_SIZE,
+					   what);
 		if (rule->stride)
 			return read_list(address, count * limit, SYSCALL_ELEMENTS * limit,
 					 rule->stride, what);
@@ -63,7 +68,7 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 				return true;
 			count = size;
 		}
-		return read_memory(thread, address, count, limit, what);
+		return read_memory(thread, address, (__u32)count, limit, what);
 	case SYSCALL_CAPTURE_STRINGS:
 		return read_strings(address, what);
 	case SYSCALL_CAPTURE_IOVEC:
@@ -133,7 +138,7 @@ static __always_inline void capture_at_exit(struct thread *thread, __u32 key)
 	}
 	for (__u32 i = 0; i < SYSCALL_RULES; i++) {
 		/* The kernel has read it meanwhile, and with that brought it into memory. */
-		if (i < first ? thread->faulted >> i & 1 : i < end)
+		if (i < first ? thread->faulted >> i & 1 && !all->rules[i].is_written : i < end)
 			capture_rarely(key, i);
 	}
 }

@@ -219,7 +219,8 @@ struct CellRuns {
         // The first start is a cold one, and as a rule not timed.
         let timed = starts.dropFirst().first { $0.programNs != nil } ?? starts.first
         let ownShare = Double(all) - Double(timed?.programNs ?? 0)
-        guard ownShare > 0, pilot.count > 0, let run = good.first else { return nil }
+        // What they take to start and end varies by a tenth and more from run to run: three of those show something.
+        guard ownShare > 0.3 * Double(timed?.programNs ?? 0), pilot.count > 0, let run = good.first else { return nil }
         return ownShare * Double(run.count) / Double(pilot.count)
     }
 }

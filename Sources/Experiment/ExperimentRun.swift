@@ -73,7 +73,8 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
     /// Run time of the observer's BPF programs, by its report, where the kernel timed them.
     public var programNs: UInt64?
 
-    /// CPU time that other programs used meanwhile that were there at its end, by the scheduler's account.
+    /// CPU time that other programs used meanwhile that were there at its end, by the scheduler's account; nil
+    /// where other programs are hidden from this one.
     public var programsCpuNs: UInt64?
     /// The name of the one that used most of it.
     public var busiestProgram: String?
@@ -147,7 +148,10 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
         let wall = Double(wallNs)
         if let stolenNs, Double(stolenNs) > max(0.02 * wall, 15e6) { return .hypervisor }
         if let programsCpuNs, Double(programsCpuNs) > max(0.02 * wall, 1e6) { return .programs }
-        if let othersCpuNs, Double(othersCpuNs) > max(0.1 * wall, 25e6) { return .passersBy }
+        if let othersCpuNs, Double(othersCpuNs) > max(0.1 * wall, 25e6) {
+            // Who is hidden may have been there all the time.
+            return programsCpuNs == nil ? .programs : .passersBy
+        }
         return nil
     }
 }

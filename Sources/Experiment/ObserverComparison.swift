@@ -61,6 +61,9 @@ public struct ObserverComparison: Sendable {
             disturbed > 0 ? "\(disturbed) of \(made) runs were disturbed" : nil,
         ]
         .compactMap { $0 } + lossy.map { "\($0.observer.name) missed some of \($0.setting.workload)" }
+            + cells.filter { $0.information.status != .lossy && $0.information.lost ?? 0 > 0 }.map {
+                "\($0.observer.name) says that it lost some of \($0.setting.workload), and told all that was counted"
+            }
     }
 
     private struct Place: Hashable {

@@ -59,7 +59,7 @@ final class Runner {
             observer.words(around: inner, apus: apus, report: seen),
             variables: [("APUS_PADDING", String(repeating: "x", count: run.paddingBytes))],
             output: "\(folder)/output", errors: "\(folder)/errors")
-        let before = MachineLoad.now
+        let before = MachineLoad.now(before: true)
         let result: CommandRun.Result
         do throws(SystemError) {
             result = try command.run(limit: UInt64(limit * 1e9), signals: signals)
@@ -67,7 +67,8 @@ final class Runner {
             run.failure = error.description
             return run
         }
-        take(result, into: &run, before, MachineLoad.now)
+        take(result, into: &run, before, MachineLoad.now(before: false))
+        if result.end == .timedOut { run.failure = "did not end within \(Self.seconds(limit)), and was ended" }
         takeReport(report, into: &run)
         // Of a command that does not wait for the workload (perf trace) its time is not the workload's, too.
         if let others = run.othersCpuNs, let own = run.cpuNs, let life = run.lifeCpuNs, own < life {
@@ -82,6 +83,10 @@ final class Runner {
         return run
     }
 
+    private static func seconds(_ limit: Double) -> String {
+        limit == limit.rounded() ? "\(Int(limit)) s" : "\(limit) s"
+    }
+
     private func take(
         _ result: CommandRun.Result, into run: inout ExperimentRun, _ before: MachineLoad?, _ after: MachineLoad?
     ) {
@@ -93,16 +98,15 @@ final class Runner {
             let busy = after.busy - min(after.busy, before.busy)
             run.othersCpuNs = busy - min(busy, result.cpuNanoseconds)
             let programs = after.programTimes(since: before)
-            run.programsCpuNs = programs.values.reduce(0, +)
-            run.busiestProgram = programs.max { $0.value < $1.value }.flatMap { Procfs.text("/proc/\($0.key)/comm") }
+            run.programsCpuNs = programs?.values.reduce(0, +)
+            run.busiestProgram = programs?.max { $0.value < $1.value }.flatMap { Procfs.text("/proc/\($0.key)/comm") }
             run.stolenNs = after.stolen - min(after.stolen, before.stolen)
         }
         switch result.end {
         case .exited(.code(0)): break
         case .exited(.code(let code)): run.failure = "exit status \(code)" + lastWords
         case .exited(.signal(let signal)): run.failure = "killed by signal \(signal)" + lastWords
-        case .timedOut:
-            run.failure = "did not end within \(Int((Double(result.wallNanoseconds) / 1e9).rounded())) s, and was ended"
+        case .timedOut: break
         case .interrupted(let signal):
             interruption = signal
             run.failure = "interrupted"

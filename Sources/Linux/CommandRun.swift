@@ -21,7 +21,7 @@ public struct CommandRun: Sendable {
         public let end: End
         /// From before its start until its end was seen, by CLOCK_MONOTONIC.
         public let wallNanoseconds: UInt64
-        /// User and system time.
+        /// User and system time, with that of what it did not wait for itself.
         public let cpuNanoseconds: UInt64
         /// Of it, in the kernel, as that accounts for it.
         public let systemNanoseconds: UInt64
@@ -52,11 +52,15 @@ public struct CommandRun: Sendable {
         self.errors = errors
     }
 
+    /// What it leaves running is given a tenth of a second, and then killed: nothing of it is there when this
+    /// returns. Every child of this process is taken for one of those.
+    ///
     /// - Parameters:
     ///   - limit: nanoseconds.
     ///   - signals: what interrupts it.
     /// - Throws: ``SystemError`` where it cannot be started.
     public func run(limit: UInt64, signals: Signals) throws(SystemError) -> Result {
+        apus_adopt_orphans()
         let begin = Clock.monotonic
         let pid = try spawn(signals)
         let descriptor = openProcess(pid)
@@ -69,11 +73,34 @@ public struct CommandRun: Sendable {
         while wait4(pid, &status, 0, &usage) < 0 && errno == EINTR {}
         // What it left behind, such as a program whose observer died.
         kill(-pid, SIGKILL)
+        let all = [usage] + reapOrphans()
         return Result(
             end: end ?? .exited(LaunchedProcess.Exit(status: status)), wallNanoseconds: wall,
-            cpuNanoseconds: usage.ru_utime.nanoseconds + usage.ru_stime.nanoseconds,
-            systemNanoseconds: usage.ru_stime.nanoseconds,
-            maxResidentBytes: UInt64(max(0, usage.ru_maxrss)) * 1024)
+            cpuNanoseconds: all.reduce(0) { $0 + $1.ru_utime.nanoseconds + $1.ru_stime.nanoseconds },
+            systemNanoseconds: all.reduce(0) { $0 + $1.ru_stime.nanoseconds },
+            maxResidentBytes: UInt64(max(0, all.map(\.ru_maxrss).max() ?? 0)) * 1024)
+    }
+
+    /// Waits for what the command did not wait for, and what that leaves in turn; what each of it used.
+    private func reapOrphans() -> [rusage] {
+        var all: [rusage] = []
+        let begin = Clock.monotonic
+        // One that no signal ends, in the middle of a disk's work, is left alone after some seconds.
+        while Clock.monotonic - begin < 5_000_000_000 {
+            var usage = rusage()
+            let pid = wait4(-1, nil, WNOHANG, &usage)
+            if pid > 0 {
+                all.append(usage)
+            } else if pid < 0 && errno != EINTR {
+                break
+            } else {
+                if Clock.monotonic - begin > 100_000_000 {
+                    Procfs.children(of: getpid()).forEach { kill($0, SIGKILL) }
+                }
+                usleep(1000)
+            }
+        }
+        return all
     }
 
     /// nil: it ended by itself.

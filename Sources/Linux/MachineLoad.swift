@@ -9,32 +9,44 @@ public struct MachineLoad: Sendable {
     /// Taken by the hypervisor for others; as fine as ``busy``.
     public let stolen: UInt64
     /// CPU time of each process that is there, by its PID, threads that have ended included: what the
-    /// scheduler accounts, to the nanosecond. Of this process there is none.
-    let processes: [Int32: UInt64]
+    /// scheduler accounts, to the nanosecond. Of this process there is none. nil: others are hidden from this one,
+    /// by a PID namespace or by how /proc is mounted.
+    let processes: [Int32: UInt64]?
 
     /// nil where it cannot be read.
-    public static var now: MachineLoad? {
+    ///
+    /// - Parameter before: what follows is to be measured: what it takes to read this comes before it.
+    public static func now(before: Bool) -> MachineLoad? {
+        let early = before ? processes() : nil
         guard let line = Procfs.text("/proc/stat")?.split(separator: "\n").first else { return nil }
         // proc(5): user nice system idle iowait irq softirq steal guest guest_nice
         let ticks = line.split(separator: " ").dropFirst().compactMap { UInt64($0) }
         guard ticks.count >= 8 else { return nil }
         let tick = 1_000_000_000 / UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
-        var processes: [Int32: UInt64] = [:]
-        for pid in Procfs.list("/proc").compactMap({ Int32($0) }) where pid != getpid() {
-            processes[pid] = Clock.processCPU(of: pid)
-        }
         return MachineLoad(
             busy: (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) * tick, stolen: ticks[7] * tick,
-            processes: processes)
+            processes: before ? early : processes())
+    }
+
+    private static func processes() -> [Int32: UInt64]? {
+        // kthreadd, the parent of the kernel's own threads.
+        guard Procfs.isKernelThread(2) else { return nil }
+        var times: [Int32: UInt64] = [:]
+        for pid in Procfs.list("/proc").compactMap({ Int32($0) }) where pid != getpid() {
+            times[pid] = Clock.processCPU(of: pid)
+        }
+        return times
     }
 
     /// CPU time that each program used since, by its PID, in nanoseconds: of those that are there now, without
-    /// this one. The kernel's own threads are not among them; what they do may be on anybody's behalf.
-    public func programTimes(since before: MachineLoad) -> [Int32: UInt64] {
+    /// this one. The kernel's own threads are not among them; what they do may be on anybody's behalf. nil where
+    /// others are hidden.
+    public func programTimes(since before: MachineLoad) -> [Int32: UInt64]? {
+        guard let processes, let earlierTimes = before.processes else { return nil }
         var times: [Int32: UInt64] = [:]
         for (pid, time) in processes {
             // A number can have come to another process.
-            let earlier = before.processes[pid].flatMap { $0 <= time ? $0 : nil } ?? 0
+            let earlier = earlierTimes[pid].flatMap { $0 <= time ? $0 : nil } ?? 0
             if time > earlier && !Procfs.isKernelThread(pid) { times[pid] = time - earlier }
         }
         return times

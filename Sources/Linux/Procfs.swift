@@ -60,11 +60,20 @@ public enum Procfs {
 
     /// Whether a process is a thread of the kernel's own.
     public static func isKernelThread(_ pid: Int32) -> Bool {
-        // proc_pid_stat(5): flags are the seventh field after the name, which can have anything in it.
         // include/linux/sched.h: PF_KTHREAD.
-        guard let text = text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return false }
+        statistic(7, of: pid).map { $0 & 0x20_0000 != 0 } == true
+    }
+
+    /// The processes that a process is the parent of.
+    static func children(of parent: Int32) -> [Int32] {
+        list("/proc").compactMap { Int32($0) }.filter { statistic(2, of: $0) == Int64(parent) }
+    }
+
+    /// A number from /proc/PID/stat, by its place after the name, which can have anything in it; the state is 1.
+    private static func statistic(_ place: Int, of pid: Int32) -> Int64? {
+        guard let text = text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[end...].split(separator: " ")
-        return fields.count > 7 && UInt64(fields[7]).map { $0 & 0x20_0000 != 0 } == true
+        return fields.count > place ? Int64(fields[place]) : nil
     }
 
     /// The number of tasks on the machine, from the last field but one of /proc/loadavg.

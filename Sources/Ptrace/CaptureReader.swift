@@ -72,15 +72,20 @@ struct CaptureReader {
         case SYSCALL_CAPTURE_STRING: readString(tracee, address, stringLimit, tag)
         case SYSCALL_CAPTURE_BUFFER: readMemory(tracee, address, count, stringLimit, tag)
         case SYSCALL_CAPTURE_STRUCT: readMemory(tracee, address, size, Int(size), tag)
+        case SYSCALL_CAPTURE_ARRAY where size == 0:
+            readMemory(
+                tracee, address, (UInt64(UInt32(truncatingIfNeeded: count)) + 63) / 64 * 8, Int(SYSCALL_SET_SIZE), tag)
         case SYSCALL_CAPTURE_ARRAY:
             readMemory(
-                tracee, address, count.multipliedReportingOverflow(by: size).partialValue,
-                Int(SYSCALL_ELEMENTS) * Int(size), tag)
+                tracee, address, UInt64(UInt32(truncatingIfNeeded: count)) * size, Int(SYSCALL_ELEMENTS) * Int(size),
+                tag)
         case SYSCALL_CAPTURE_SIZED:
             // At exit an int says how much there is, or the result.
             let isPointer = isAtExit && rule.count != UInt8(SYSCALL_RESULT)
             let written = isPointer ? word(tracee, count, as: UInt32.self).map { UInt64($0) } : count
-            if let written { readMemory(tracee, address, written, Int(size), tag) }
+            if let written {
+                readMemory(tracee, address, UInt64(UInt32(truncatingIfNeeded: written)), Int(size), tag)
+            }
         case SYSCALL_CAPTURE_STRINGS: readStrings(tracee, address, tag)
         case SYSCALL_CAPTURE_IOVEC where size > 0: readVectors(tracee, address, 1, .max, Int(size), tag)
         case SYSCALL_CAPTURE_IOVEC: readVectors(tracee, address, count, left, stringLimit, tag)

@@ -67,7 +67,9 @@ extension ObserverComparison {
             json.array("reasons") { json in reasons.forEach { json.value(nil, $0) } }
             // What observers said they lost, all runs together.
             let lost = data.runs.compactMap(\.lostEvents)
-            json.value("lost_events", lost.isEmpty ? nil : lost.reduce(0, +))
+            json.value(
+                "lost_events",
+                lost.isEmpty ? nil : lost.reduce(0) { $0.addingReportingOverflow($1).overflow ? .max : $0 + $1 })
             json.value("missed_runs", Int?.none)
         }
         json.object("observer") { json in

@@ -192,7 +192,7 @@ extension ObserverComparison {
             let programs = disturbed.filter { $0.disturbance == .programs }.compactMap(\.busiestProgram)
             let names = Dictionary(grouping: programs) { $0 }
                 .sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
-                .prefix(3).map(\.key.escapedByLine).joined(separator: ", ")
+                .prefix(3).map(\.key.escapedForTerminal).joined(separator: ", ")
             let causes = Set(disturbed.compactMap(\.disturbance)).sorted { $0.rawValue < $1.rawValue }
                 .map { $0.rawValue + ($0 == .programs && !names.isEmpty ? " (most of all \(names))" : "") }
                 .joined(separator: ", or ")

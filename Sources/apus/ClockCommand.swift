@@ -22,13 +22,13 @@ struct ClockCommand: ParsableCommand {
             Exit status: 0; 125 if Apus failed; 64 for wrong usage.
             """)
 
-    @Option(help: ArgumentHelp("How many of the fastest runs have to agree.", valueName: "k"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("How many of the fastest runs have to agree.", valueName: "k"))
     var best = 3
 
-    @Option(help: ArgumentHelp("How far apart they may lie: 1% or 0.01.", valueName: "e"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("How far apart they may lie: 1% or 0.01.", valueName: "e"))
     var within = Fraction(0.01)
 
-    @Option(help: ArgumentHelp("The most runs of each clock.", valueName: "n"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("The most runs of each clock.", valueName: "n"))
     var max = 20
 
     @OptionGroup var outputOptions: OutputOptions

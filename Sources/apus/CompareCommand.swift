@@ -46,7 +46,8 @@ struct CompareCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Numbers of threads that do the same at once.", valueName: "n,…"))
     var threads = "1"
 
-    @Option(help: ArgumentHelp("Runs of each combination: 10, or 7 with --quick.", valueName: "n"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Runs of each combination: 10, or 7 with --quick.", valueName: "n"))
     var runs: Int?
 
     @Flag(help: "Shorter runs and fewer of them: under a minute.")
@@ -58,16 +59,19 @@ struct CompareCommand: ParsableCommand {
             valueName: "s"))
     var budget: Double?
 
-    @Option(help: ArgumentHelp("The longest that one run may take (60).", valueName: "s"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("The longest that one run may take (60).", valueName: "s"))
     var limit: Double?
 
-    @Option(help: ArgumentHelp("K of K-best: so many of the fastest runs have to agree (3).", valueName: "k"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("K of K-best: so many of the fastest runs have to agree (3).", valueName: "k"))
     var best: Int?
 
-    @Option(help: ArgumentHelp("How far apart the K best may lie (2% or 0.02).", valueName: "e"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("How far apart the K best may lie (2% or 0.02).", valueName: "e"))
     var within: Fraction?
 
-    @Option(help: ArgumentHelp("The same order of runs again.", valueName: "number"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("The same order of runs again.", valueName: "number"))
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("Run everything on these CPUs.", valueName: "n,…"))
@@ -153,20 +157,24 @@ struct CompareCommand: ParsableCommand {
             }
         }
         let document = comparison.json(findings)
-        try output.write(
+        let text =
             outputOptions.json
-                ? document
-                : Array(
-                    comparison.text(findings, style: outputOptions.style(for: output), isDetailed: verbose).utf8))
-        try output.finish()
-        if let page {
-            try page.write(comparison.html(findings, document: document))
-            try page.finish()
+            ? document
+            : Array(comparison.text(findings, style: outputOptions.style(for: output), isDetailed: verbose).utf8)
+        // Each by itself: one that has no room does not lose the others.
+        var failures: [any Error] = []
+        func write(_ bytes: [UInt8], to file: Output) {
+            do {
+                try file.write(bytes)
+                try file.finish()
+            } catch {
+                failures.append(error)
+            }
         }
-        if let table {
-            try table.write(comparison.csv)
-            try table.finish()
-        }
+        if let page { write(comparison.html(findings, document: document), to: page) }
+        if let table { write(Array(comparison.csv.utf8), to: table) }
+        write(text, to: output)
+        if let failure = failures.first { throw failure }
         if let signal = interruption { LaunchedProcess.Exit.signal(signal).imitate() }
         if findings.contains(where: { $0.verdict == .refuted }) { throw ExitCode(1) }
         if findings.contains(where: { $0.verdict == .undecided }) { throw ExitCode(2) }

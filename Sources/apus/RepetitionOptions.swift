@@ -9,7 +9,7 @@ struct RepetitionOptions: ParsableArguments {
         help: ArgumentHelp("Run the program until the K fastest runs lie within E of the fastest.", valueName: "k"))
     var best: Int?
 
-    @Option(help: ArgumentHelp("With --best: E, as 1% (the default) or 0.01.", valueName: "e"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("With --best: E, as 1% (the default) or 0.01.", valueName: "e"))
     var within: Fraction?
 
     @Option(parsing: .unconditional, help: ArgumentHelp("With --best: the most runs; 20 by default.", valueName: "n"))

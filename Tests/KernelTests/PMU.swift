@@ -17,6 +17,9 @@ enum PMU {
 
     static let isTestModule = wasThere ? isModuleLoaded : access(module, R_OK) == 0
     static let isThere = wasThere || isTestModule
+    /// Guests for whose kernels the module is built.
+    static let isRequired =
+        Needs.isKernelRequired && (KernelTests.guest.map { ["6.1", "6.12"].contains($0) } ?? false)
 
     /// Loads the module, where it is that one.
     static let isReady: Bool = {
@@ -75,12 +78,15 @@ enum PMU {
 extension Trait where Self == ConditionTrait {
     /// A PMU with cycles and instructions, the machine's own or the test module's.
     static var needsPMU: Self {
-        .enabled(if: PMU.isThere, "needs a PMU: this machine counts no cycles and instructions, and has no test module")
+        .enabled(
+            if: PMU.isThere || PMU.isRequired,
+            "needs a PMU: this machine counts no cycles and instructions, and has no test module")
     }
 
     /// For what is so because the module makes it so.
     static var needsTestPMU: Self {
         .enabled(
-            if: PMU.isTestModule, "needs the PMU of the test module apus_pmu, of which more is known than of others")
+            if: PMU.isTestModule || PMU.isRequired,
+            "needs the PMU of the test module apus_pmu, of which more is known than of others")
     }
 }

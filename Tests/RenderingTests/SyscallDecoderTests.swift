@@ -264,6 +264,7 @@ struct SyscallDecoderTests {
         // Nonsense.
         #expect(line([1, 2, 3]).hasPrefix("[], "))
         #expect(line(Self.bytes(UInt64(3), 0)).hasPrefix("[{cmsg_len=3, cmsg_level=SOL_IP, cmsg_type=0}], "))
+        #expect(line(Self.bytes(UInt64(3), 0, 0, 0)).hasPrefix("[{cmsg_len=3, cmsg_level=SOL_IP, cmsg_type=0}, ...], "))
         #expect(line(Self.bytes(UInt64.max, 0, 0)).hasPrefix("[{cmsg_len=18446744073709551615, "))
     }
 

@@ -69,6 +69,9 @@ struct SyscallSignatureTests {
         // All three sets are read again, and there is room for that.
         let select = SyscallRules.table[try #require(SyscallTable.number("pselect6"))]
         #expect((select.entry_count, select.count) == (5, 8))
+        // The kernel writes to them and to the timeout, not to the mask.
+        let sets = select.rules
+        #expect([sets.0, sets.1, sets.2, sets.3, sets.4, sets.5].map(\.is_written) == [1, 1, 1, 1, 0, 0])
         // Descriptors in a list have files as they are at entry, and where a call makes them.
         let poll = SyscallRules.table[try #require(SyscallTable.number("poll"))]
         #expect((poll.entry_count, poll.count, poll.rules.0.stride, poll.rules.1.stride) == (1, 2, 8, 0))

@@ -42,6 +42,9 @@ const char *_Nullable apus_errno_name(int number);
 char *_Nullable *_Nonnull apus_environment(void);
 
 pid_t apus_gettid(void);
+/// Descendants whose parents end become children of this process, prctl(PR_SET_CHILD_SUBREAPER). 0,
+/// or -1.
+int apus_adopt_orphans(void);
 int apus_pidfd_open(pid_t pid);
 int apus_perf_event_open(const struct perf_event_attr *_Nonnull attributes, pid_t pid, int cpu);
 /// Of all threads on a CPU; with the group of an open event, or -1.

@@ -83,10 +83,9 @@ extension SyscallDecoder {
 
     /// `[3 5]`: the bits of an fd_set.
     func append(descriptors argument: Int, atExit: Bool, value: UInt64, to buffer: inout ByteBuffer) {
-        guard let set = capture(SYSCALL_CAPTURE_ARRAY, argument, atExit: atExit), !set.has(SYSCALL_FAULT) else {
-            return append(pointer: value, to: &buffer)
-        }
-        let limit = Int(clamping: record.argument(0) & 0xffff_ffff)
+        let limit = Int(Int32(truncatingIfNeeded: record.argument(0)))
+        guard limit >= 0, let set = capture(SYSCALL_CAPTURE_ARRAY, argument, atExit: atExit), !set.has(SYSCALL_FAULT)
+        else { return append(pointer: value, to: &buffer) }
         append(bits: set.bytes, limit: limit, isCut: limit > 8 * set.bytes.count, to: &buffer)
     }
 

@@ -44,8 +44,10 @@ extension SyscallDecoder {
         var told: UInt64 = 0
         // Those whose files are told.
         var isFirstOfDescriptors = true
+        // One that is shorter than its own head: nobody knows where the next begins.
+        var isBroken = false
         buffer.append("[")
-        while rest.count >= head {
+        while rest.count >= head && !isBroken {
             if rest.count < found.bytes.count { buffer.append(", ") }
             let size = rest.loadUnaligned(as: UInt64.self)
             let level = rest.loadUnaligned(fromByteOffset: 8, as: Int32.self)
@@ -79,11 +81,14 @@ extension SyscallDecoder {
             default: if size > head { buffer.append(", ...") }
             }
             buffer.append("}")
+            isBroken = size < head
             told = UInt64(found.bytes.count - rest.count).addingReportingOverflow(size).partialValue
             rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst((end + 7) & ~7))
         }
         // The last one's padding can be missing, or be counted.
-        if found.has(SYSCALL_CUT), told &+ 7 < total { buffer.append(found.bytes.count < head ? "..." : ", ...") }
+        if isBroken ? rest.count > 0 : found.has(SYSCALL_CUT) && told &+ 7 < total {
+            buffer.append(found.bytes.count < head ? "..." : ", ...")
+        }
         buffer.append("]")
     }
 
@@ -92,7 +97,9 @@ extension SyscallDecoder {
         let labels: [StaticString] = ["{pid=", ", uid=", ", gid="]
         for (index, label) in labels.enumerated() {
             buffer.append(label)
-            buffer.append(signed: Int64(bytes.loadUnaligned(fromByteOffset: 4 * index, as: Int32.self)))
+            let value = bytes.loadUnaligned(fromByteOffset: 4 * index, as: Int32.self)
+            // A user's number has no sign; all ones is none.
+            buffer.append(signed: index == 0 || value == -1 ? Int64(value) : Int64(UInt32(bitPattern: value)))
         }
         buffer.append("}")
     }

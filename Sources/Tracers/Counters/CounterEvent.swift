@@ -63,14 +63,17 @@ public struct CounterEventError: Error, Sendable, CustomStringConvertible {
 func nearest(to name: String, among known: [String]) -> [String] {
     let wanted = Array(name.lowercased())
     let limit = max(2, wanted.count / 3)
-    let close = known.compactMap { candidate -> (distance: Int, name: String)? in
+    let close = known.compactMap { candidate -> (distance: Int, length: Int, name: String)? in
         let other = Array(candidate.lowercased())
-        // A part of a long name is as good as a slip.
-        if wanted.count >= 4 && candidate.lowercased().contains(name.lowercased()) { return (1, candidate) }
+        // Its beginning is as good as a slip, another part of it as two; of those the shortest name is the nearest.
+        if wanted.count >= 3 && other.starts(with: wanted) { return (1, other.count, candidate) }
+        if wanted.count >= 3 && candidate.lowercased().contains(name.lowercased()) {
+            return (2, other.count, candidate)
+        }
         let distance = editDistance(wanted, other)
-        return distance <= limit && distance < wanted.count ? (distance, candidate) : nil
+        return distance <= limit && distance < wanted.count ? (distance, 0, candidate) : nil
     }
-    return close.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(3).map(\.name)
+    return close.sorted { ($0.distance, $0.length, $0.name) < ($1.distance, $1.length, $1.name) }.prefix(3).map(\.name)
 }
 
 /// Insertions, deletions and exchanges of a character, and of two neighbours (optimal string alignment).

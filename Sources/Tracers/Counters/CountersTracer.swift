@@ -206,6 +206,8 @@ public struct CountersTracer: ~Copyable {
     public mutating func report() throws(TracerError) -> CountersReport {
         let begin = Clock.monotonic
         do { try flush() } catch { throw .bpf(error) }
+        // Up to here those are charged that run on.
+        let flushed = Clock.monotonic
         let alive = try living()
         // Before what has ended is collected: those that end meanwhile are among it.
         let open = unlistedSlots(alive: Set(alive), before: begin)
@@ -215,7 +217,7 @@ public struct CountersTracer: ~Copyable {
         var (first, end) = span
         for slot in alive where !collected.contains(slot) {
             // One that has ended meanwhile, too: it is told as ended now, and collected once.
-            guard let thread = read(slot) else { continue }
+            guard let thread = read(slot, at: flushed) else { continue }
             all.append(thread)
             (first, end) = (min(first, thread.first), max(end, thread.end))
         }
@@ -270,7 +272,9 @@ public struct CountersTracer: ~Copyable {
     ///
     /// Each word of it is whole. That some are a charge ahead of others while the thread runs moves
     /// what was counted in that moment into the next report.
-    private borrowing func read(_ slot: UInt32) -> ThreadCounts? {
+    ///
+    /// - Parameter now: the end of one that lives.
+    private borrowing func read(_ slot: UInt32, at now: UInt64 = Clock.monotonic) -> ThreadCounts? {
         guard slot > 0, Int(slot) < threads.count else { return nil }
         let thread = threads.withValue(Int(slot)) { $0.pointee }
         guard thread.life != THREAD_FREE.rawValue else { return nil }
@@ -285,7 +289,7 @@ public struct CountersTracer: ~Copyable {
             pid: thread.pid, tid: thread.tid, parentPID: thread.parent_pid,
             command: withUnsafeBytes(of: thread.command) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) },
             processStart: thread.process_start_ns, first: thread.first_ns,
-            end: isAlive ? Clock.monotonic : thread.end_ns, isAlive: isAlive, counts: counts)
+            end: isAlive ? max(now, thread.first_ns) : thread.end_ns, isAlive: isAlive, counts: counts)
     }
 
     private borrowing func completeness(threads all: [ThreadCounts]) throws(TracerError) -> Completeness {

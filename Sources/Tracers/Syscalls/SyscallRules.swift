@@ -57,8 +57,14 @@ public enum SyscallRules {
         for (index, parameter) in signature.parameters.enumerated() {
             // Structures of 32-bit programs have other layouts.
             guard var rule = rule(parameter.type, argument: index), !isCompat || isOfAnyWidth(rule) else { continue }
-            if parameter.type.atExit { exit.append(rule) } else { entry.append(rule) }
+            if parameter.type.atExit {
+                exit.append(rule)
+            } else {
+                rule.is_written = isWritten(parameter.type, of: signature) ? 1 : 0
+                entry.append(rule)
+            }
             guard parameter.type.isTwice else { continue }
+            rule.is_written = 0
             rule.flags = UInt8(SYSCALL_AT_EXIT.rawValue)
             // They are what they were at entry.
             rule.stride = 0
@@ -75,6 +81,13 @@ public enum SyscallRules {
         var rules = syscall_rules()
         set((entry + exit).prefix(Int(SYSCALL_RULES)), in: &rules, entryCount: entry.count)
         return rules
+    }
+
+    /// Whether the kernel writes to what it has read. Of a pollfd it writes the third field alone, which is read
+    /// anew at exit; from a timeout it takes what has passed.
+    private static func isWritten(_ type: SyscallType, of signature: SyscallSignature) -> Bool {
+        if type.isTwice { return type.kind != .pollfds }
+        return [.timeval, .timespec].contains(type.kind) && ["select", "pselect6", "ppoll"].contains(signature.name)
     }
 
     private static func isOfAnyWidth(_ rule: syscall_rule) -> Bool {
@@ -111,8 +124,8 @@ public enum SyscallRules {
         case .sockaddr, .optval: (kind, size) = (SYSCALL_CAPTURE_SIZED, 128)
         // CPUs up to the kernel's largest NR_CPUS, arch/x86/Kconfig.
         case .cpuset: (kind, size) = (SYSCALL_CAPTURE_SIZED, 1024)
-        // As many bytes as descriptors: more than the bits need, and the structure has them.
-        case .fdset: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 1)
+        // Bits, in words of 64.
+        case .fdset: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 0)
         case .ids: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 4)
         case .pollfds: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 8)
         case .epollevents: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 12)
