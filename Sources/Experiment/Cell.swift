@@ -39,11 +39,11 @@ public struct Cell: Sendable {
     public enum Verdict: String, Sendable {
         /// The program by itself.
         case reference
-        /// The interval lies above 1.
+        /// It takes longer.
         case slower
-        /// The interval lies below 1.
+        /// It takes less time.
         case faster
-        /// 1 lies within the interval, or the fastest runs say the opposite of the medians.
+        /// Chance would do as much, or the fastest runs say the opposite of the medians.
         case noDifference = "no difference shown"
         /// Fewer than ``leastRuns``, or too few to show anything among so many comparisons.
         case tooFew = "too few runs"

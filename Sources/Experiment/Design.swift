@@ -99,7 +99,10 @@ public struct Design: Sendable, Codable, Equatable {
 
     /// Names stand in tables, in lists with commas, and on terminals.
     static func isName(_ text: String) -> Bool {
-        !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f..<0xa0).contains($0.value) }
+        !text.isEmpty
+            && text.unicodeScalars.allSatisfy {
+                $0.value >= 0x20 && !(0x7f..<0xa0).contains($0.value) && !$0.properties.isBidiControl
+            }
     }
 
     /// Events of each thread; nil before the pilots.

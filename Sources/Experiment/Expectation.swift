@@ -35,6 +35,8 @@ public struct Expectation: Sendable, Equatable {
         public let ratio: Ratio?
         /// What the ratio says of it.
         public let verdict: Verdict
+        /// The names of those of both that missed some of what there was to see: they may be faster for it.
+        public let lossy: [String]
         /// Why there is no interval to decide by; nil: there is one.
         public var gap: String? {
             guard ratio?.interval == nil else { return nil }
@@ -91,10 +93,13 @@ public struct Expectation: Sendable, Equatable {
             (comparison.cell($0, numerator)?.section, comparison.cell($0, denominator)?.section)
         }
         let samples = pairs.compactMap { pair in pair.0.flatMap { above in pair.1.map { (above, $0) } } }
+        let lossy = [numerator, denominator].filter { name in
+            settings.contains { comparison.cell($0, name)?.information.status == .lossy }
+        }
         guard samples.count == pairs.count, !samples.isEmpty,
             let ratio = comparison.bootstrap.geometricMean(ofRatios: samples, by: .median)
-        else { return Finding(expectation: self, ratio: nil, verdict: .undecided) }
-        return Finding(expectation: self, ratio: ratio, verdict: verdict(for: ratio))
+        else { return Finding(expectation: self, ratio: nil, verdict: .undecided, lossy: lossy) }
+        return Finding(expectation: self, ratio: ratio, verdict: verdict(for: ratio), lossy: lossy)
     }
 
     func verdict(for ratio: Ratio) -> Verdict {

@@ -128,7 +128,8 @@ struct ComparisonPage {
         guard !findings.isEmpty else { return "" }
         let rows = findings.map { finding in
             [
-                HTML.escaped(finding.expectation.text),
+                HTML.escaped(
+                    finding.expectation.text + finding.lossy.map { " (\($0) missed some)" }.joined()),
                 "<td class=\"text\"><span class=\"verdict \(finding.verdict.rawValue)\">\(finding.verdict.rawValue)</span></td>",
                 finding.ratio.map { ComparisonFormat.factor($0.value) } ?? "–",
                 finding.gap.map { "<td class=\"text\">\(HTML.escaped($0))</td>" }

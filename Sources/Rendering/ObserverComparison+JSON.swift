@@ -59,6 +59,7 @@ extension ObserverComparison {
                     json.value("verdict", finding.verdict.rawValue)
                     json.ratio("ratio", finding.ratio)
                     json.value("gap", finding.gap)
+                    json.array("lossy") { json in finding.lossy.forEach { json.value(nil, $0) } }
                 }
             }
         }

@@ -213,10 +213,11 @@ extension ObserverComparison {
 
     private func expectationsText(_ findings: [Expectation.Finding], _ style: TextStyle) -> String {
         findings.map { finding in
-            let figures = [
-                finding.ratio.map { "measured: \(ComparisonFormat.factor($0.value))" },
-                finding.ratio?.interval.map { "95 % interval \(ComparisonFormat.interval($0))" }, finding.gap,
-            ]
+            let figures =
+                [
+                    finding.ratio.map { "measured: \(ComparisonFormat.factor($0.value))" },
+                    finding.ratio?.interval.map { "95 % interval \(ComparisonFormat.interval($0))" }, finding.gap,
+                ] + finding.lossy.map { "\($0) missed some" }
             let verdict = finding.verdict.rawValue.uppercased()
             return " " + (finding.verdict == .supported ? style.bold(verdict) : style.warning(verdict))
                 + "  \(finding.expectation.text)\n   " + figures.compactMap { $0 }.joined(separator: ", ")
