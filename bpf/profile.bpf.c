@@ -76,6 +76,9 @@ static __always_inline void count_missed(struct profile_cpu *cpu, struct task_st
 	cpu->switches = switches;
 }
 
+/* Taken in user mode, where the kernel gave no frame of user mode. */
+__u64 unwalked_samples = 0;
+
 SEC("perf_event")
 int sample(struct sample_context *context)
 {
@@ -95,6 +98,8 @@ int sample(struct sample_context *context)
 	 * interrupt's handler these are the kernel's. */
 	if (!(context->cs & 3))
 		cpu->kernel_samples++;
+	else if (stack && parts & PROFILE_USER && !stack->user_frames)
+		increment(unwalked_samples);
 	if (!stack || !count_stack(stack, task))
 		cpu->dropped++;
 	return 0;

@@ -271,6 +271,8 @@ public struct ProfileTracer: ~Copyable {
                 "no room for the stacks of \(dropped) \(options.kind == .onCPU ? "samples" : "waits"): see --max-stacks"
             )
         }
+        let unwalked = try object.value(of: "unwalked_samples", as: UInt64.self)
+        if unwalked > 0 { completeness.reasons.append("the kernel gave no user stack of \(unwalked) samples") }
         let untracked = try object.value(of: "untracked_processes", as: UInt64.self)
         if untracked > 0 { completeness.reasons.append("no room for \(untracked) processes") }
         if events.lost > 0 {
