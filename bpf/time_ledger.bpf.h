@@ -61,14 +61,19 @@ static __always_inline struct instant instant_since(struct time_thread *thread, 
 
 static __always_inline __u64 charge_until(struct time_thread *thread, struct instant at)
 {
-	__u64 ns = at.now - thread->since_ns - (at.stolen - thread->stolen_ns);
+	__u64 ns = at.now - thread->since_ns, stolen = at.stolen - thread->stolen_ns;
 
 	/* A program that was preempted after it had read the clock: all is charged already. */
-	if ((__s64)(at.now - thread->since_ns) < 0)
+	if ((__s64)ns < 0)
 		return 0;
+	/* An interrupt is charged at its end: of one that began before, the rest is taken from what
+	 * follows. */
+	if (stolen > ns)
+		stolen = ns;
+	ns -= stolen;
 	thread->ns[bounded(thread->state, TIME_STATES)] += ns;
 	thread->since_ns = at.now;
-	thread->stolen_ns = at.stolen;
+	thread->stolen_ns += stolen;
 	return ns;
 }
 
