@@ -67,13 +67,8 @@ final class Runner {
             run.failure = error.description
             return run
         }
-        take(result, into: &run, before, MachineLoad.now(before: false))
-        if result.end == .timedOut { run.failure = "did not end within \(Self.seconds(limit)), and was ended" }
+        take(result, of: limit, into: &run, before, MachineLoad.now(before: false))
         takeReport(report, into: &run)
-        // Of a command that does not wait for the workload (perf trace) its time is not the workload's, too.
-        if let others = run.othersCpuNs, let own = run.cpuNs, let life = run.lifeCpuNs, own < life {
-            run.othersCpuNs = others - min(others, life)
-        }
         guard run.failure == nil else { return run }
         let findings = observer.reader.read(seen)
         run.seenCalls = findings.calls
@@ -83,12 +78,9 @@ final class Runner {
         return run
     }
 
-    private static func seconds(_ limit: Double) -> String {
-        limit == limit.rounded() ? "\(Int(limit)) s" : "\(limit) s"
-    }
-
     private func take(
-        _ result: CommandRun.Result, into run: inout ExperimentRun, _ before: MachineLoad?, _ after: MachineLoad?
+        _ result: CommandRun.Result, of limit: Double, into run: inout ExperimentRun, _ before: MachineLoad?,
+        _ after: MachineLoad?
     ) {
         run.wallNs = result.wallNanoseconds
         run.cpuNs = result.cpuNanoseconds
@@ -106,7 +98,9 @@ final class Runner {
         case .exited(.code(0)): break
         case .exited(.code(let code)): run.failure = "exit status \(code)" + lastWords
         case .exited(.signal(let signal)): run.failure = "killed by signal \(signal)" + lastWords
-        case .timedOut: break
+        case .timedOut:
+            run.failure =
+                "did not end within \(limit == limit.rounded() ? "\(Int(limit))" : "\(limit)") s, and was ended"
         case .interrupted(let signal):
             interruption = signal
             run.failure = "interrupted"

@@ -60,6 +60,7 @@ struct MachineLoadTests {
             program.waitUntilExit()
         }
         let pid = program.processIdentifier
+        var (sum, isVisible) = (UInt64(0), false)
         for _ in 0..<20 {
             let outer = try #require(Clock.processCPU(of: pid))
             let before = try #require(MachineLoad.now(before: true))
@@ -69,9 +70,13 @@ struct MachineLoadTests {
             let after = try #require(MachineLoad.now(before: false))
             let wide = try #require(Clock.processCPU(of: pid))
             guard let programs = after.programTimes(since: before) else { break }
-            let found = try #require(programs[pid])
+            isVisible = true
+            // None where it got no CPU in that time.
+            let found = programs[pid] ?? 0
             #expect(found >= end - start && found <= wide - outer)
+            sum += found
         }
+        #expect(!isVisible || sum > 0)
     }
 }
 
