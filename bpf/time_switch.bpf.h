@@ -58,11 +58,22 @@ static __always_inline void enter_cpu(struct time_thread *thread, struct task_st
 	thread->state = thread->at.mode;
 }
 
-/* When a CPU comes out of idling: the clock that samples it does not strike before that. */
+/*
+ * The clock that samples a CPU does not strike while it idles. What was due before that and did not
+ * come is known here: of a CPU that idles at every tick the kernel begins its count of strokes in a
+ * tick never anew, and throttles the clock (__perf_event_account_interrupt(),
+ * kernel/events/core.c).
+ */
 static __always_inline void note_idling(struct time_cpu *cpu, struct task_struct *prev,
 					struct task_struct *next, __u64 now)
 {
+	__u64 due;
+
 	if (next->flags & PF_IDLE) {
+		due = strokes_due(&cpu->due_ns, now, cpu->period_ns);
+		/* The last can be on its way. */
+		if (due && !cpu->idle)
+			cpu->missed_strokes += due - 1;
 		cpu->idle = 1;
 	} else if (prev->flags & PF_IDLE) {
 		cpu->idle = 0;

@@ -137,6 +137,17 @@ extension KernelTests {
             if case .tick = KernelAccounting.current { #expect(random?.rawAgrees == false, "\(random?.raw ?? 0)") }
         }
 
+        /// A CPU that idles at every tick: the kernel takes all strokes for those of one tick, and throttles
+        /// the clock after 400 of them (kernel.perf_event_max_sample_rate / CONFIG_HZ).
+        @Test(.enabled(if: !KernelTests.isGuest, "an emulated CPU has no regular tick"))
+        func `samples that the kernel throttled are told`() throws {
+            let rate = 7_001
+            let (account, sampling) = try Self.dodge(.init(rate: rate))
+            let sampled = try #require(account.sampled)
+            let missed = Double(sampling.missed) * 1e9 / Double(rate)
+            expectClose(UInt64(Double(sampled.time) + missed), Double(account.exact), within: 0.1, "\(sampling)")
+        }
+
         /// The account of the time on a CPU of `dodge-tick`'s main thread, of which the ledger's part is
         /// checked against what the workload says that it worked.
         static func dodge(_ sampling: Sampling.Options) throws -> (account: TimeAccount, sampling: Sampling) {
