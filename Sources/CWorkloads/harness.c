@@ -120,6 +120,8 @@ static uint64_t number(const char *text, uint64_t least, uint64_t most) {
 
 struct team {
     const struct workload *workload;
+    /// CPUs that it may use.
+    cpu_set_t cpus;
     /// How many others are ready; whether to start; how many have done their part.
     uint32_t ready, started, done;
     struct player players[];
@@ -136,11 +138,27 @@ static void announce(struct player *self, uint32_t *word) {
     latch_wake(self, word);
 }
 
+/// Keeps a player, with the partners that it starts, on one CPU, the first on the first and so on.
+/// Where the scheduler puts it depends on what else there is, such as an observer: a program by
+/// itself would run on another CPU than under one, and CPUs differ by several percent, as do round
+/// trips on one CPU and on two.
+static void settle(const struct team *team, const struct player *self) {
+    cpu_set_t one;
+    unsigned place = self->index % (unsigned)CPU_COUNT(&team->cpus);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &team->cpus) || place-- > 0)
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    check(sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
+}
+
 static void *play(void *context) {
     const struct seat *seat = context;
     struct team *team = seat->team;
     struct player *self = &team->players[seat->index];
     self->tid = gettid();
+    settle(team, self);
     team->workload->prepare(self);
     announce(self, &team->ready);
     latch_await(self, &team->started, 1);
@@ -176,6 +194,7 @@ static int run_workload(const struct workload *workload, char **argv) {
     if (!team || !seats)
         apus_workload_fail("calloc");
     team->workload = workload;
+    check(sched_getaffinity(0, sizeof team->cpus, &team->cpus), "sched_getaffinity");
     for (unsigned i = 0; i < threads; i++)
         team->players[i] = (struct player){.count = count, .index = i, .folder = folder};
     // The main thread is one of them.
@@ -184,6 +203,7 @@ static int run_workload(const struct workload *workload, char **argv) {
         seats[i] = (struct seat){team, i};
         start_thread(play, &seats[i]);
     }
+    settle(team, self);
     workload->prepare(self);
     latch_await(self, &team->ready, threads - 1);
     warm_up();

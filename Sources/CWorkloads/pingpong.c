@@ -3,24 +3,8 @@
 #include "workloads.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-
-/// Keeps a pair on one CPU, the first on the first and so on: on two, a round trip takes another
-/// time, and whether the scheduler puts it on one or two depends on what else there is, as an
-/// observer.
-static void settle(const struct player *self) {
-    cpu_set_t allowed, one;
-    check(sched_getaffinity(0, sizeof allowed, &allowed), "sched_getaffinity");
-    unsigned place = self->index % (unsigned)CPU_COUNT(&allowed);
-    int cpu = 0;
-    while (!CPU_ISSET(cpu, &allowed) || place-- > 0)
-        cpu++;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    check(sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
-}
 
 static void send_byte(int fd) {
     if (write(fd, "", 1) != 1)
@@ -45,7 +29,6 @@ static void round_trips(struct player *self, uint64_t count) {
 
 static void start_partner(struct player *self) {
     int ping[2], pong[2];
-    settle(self);
     check(pipe2(ping, O_CLOEXEC), "pipe");
     check(pipe2(pong, O_CLOEXEC), "pipe");
     self->child = (pid_t)check(syscall(SYS_fork), "fork");
@@ -118,8 +101,6 @@ static void seat_second(struct player *self) {
     if (!table)
         apus_workload_fail("calloc");
     self->memory = table;
-    // Before the partner starts, which inherits it.
-    settle(self);
     table->other.count = self->count;
     start_thread(play_second, table);
     take_turns(self, table, 0, 1);

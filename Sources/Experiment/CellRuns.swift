@@ -41,16 +41,21 @@ struct CellRuns {
     /// The calls that each run made, where the observer counts them.
     var counts: [UInt64] { good.compactMap(\.seenCalls) }
 
-    /// In nanoseconds; NaN where there is none.
-    private var shortest: Double { good.compactMap(\.sectionNs).min().map { Double($0) } ?? .nan }
-
     var section: Sample? { Sample(good.compactMap(\.sectionNs).map { Double($0) }) }
+
+    /// See ``Cell/probability``.
+    func probability(against bare: CellRuns) -> Double? {
+        guard let section, let reference = bare.section else { return nil }
+        return RankSum.probability(section, reference)
+    }
 
     private func fastest(_ design: Design) -> KBest? {
         guard var best = KBest(count: design.best, within: design.within, limit: max(design.best, good.count)) else {
             return nil
         }
-        for run in good { best.add(Double(run.sectionNs ?? 0), setAside: run.disturbance != nil) }
+        // Where too few were left alone the fastest of all are the best there is.
+        let isChoosing = good.count { $0.disturbance == nil } >= design.best
+        for run in good { best.add(Double(run.sectionNs ?? 0), setAside: isChoosing && run.disturbance != nil) }
         return best
     }
 
@@ -61,11 +66,10 @@ struct CellRuns {
         let isReference = observer.mechanism == .none
         let section = section
         var slowdown: Ratio?
-        var probability: Double?
         if !isReference, let section, let reference = bare.section {
             slowdown = bootstrap.ratio(of: section, to: reference, by: .median)
-            probability = RankSum.probability(section, reference)
         }
+        let probability = isReference ? nil : probability(against: bare)
         let best = fastest(design)
         var byBest: Double?
         if !isReference, let own = best?.fastest.first, let reference = bare.fastest(design)?.fastest.first,
@@ -79,10 +83,9 @@ struct CellRuns {
             probability: probability, slowdownByBest: byBest,
             verdict: isReference
                 ? (section == nil ? withoutRuns : .reference)
-                // Where all runs were disturbed the fastest of them are the best there is.
                 : verdict(
                     slowdown, probability, least: RankSum.least(good.count, bare.good.count), significance,
-                    byBest: byBest ?? shortest / bare.shortest),
+                    byBest: byBest, leastEffect: design.leastEffect ?? 0),
             information: information(observer, design.workload(setting.workload), setting.threads, counts),
             costs: costs(design.workload(setting.workload), setting.threads, isReference ? nil : bare, counts))
     }
@@ -93,11 +96,13 @@ struct CellRuns {
     ///
     /// - Parameter least: what the probability would be, if no run of one lay among the other's.
     private func verdict(
-        _ ratio: Ratio?, _ probability: Double?, least: Double, _ significance: Double, byBest: Double
+        _ ratio: Ratio?, _ probability: Double?, least: Double, _ significance: Double, byBest: Double?,
+        leastEffect: Double
     ) -> Cell.Verdict {
-        guard let ratio, let probability else { return withoutRuns }
+        guard let ratio, let probability, let byBest else { return withoutRuns }
         if ratio.interval == nil || least > significance { return .tooFew }
         if probability > significance || (byBest > 1) != (ratio.value > 1) { return .noDifference }
+        if max(ratio.value, 1 / ratio.value) < 1 + leastEffect { return .noDifference }
         return ratio.value > 1 ? .slower : .faster
     }
 

@@ -22,9 +22,16 @@ public struct Design: Sendable, Codable, Equatable {
     /// How long a run without an observer is to take, at most; seconds.
     public var target: Double
     /// ``target`` with `--quick`, seconds.
-    public static let quickTarget = 0.02
+    public static let quickTarget = 0.008
     /// ``target`` without `--quick`, seconds.
     public static let standardTarget = 0.06
+    /// By how much medians have to differ for a verdict, relative to the smaller: what a machine does beside the
+    /// order of runs, which that does not average, is of this size. nil: it was stored by an Apus without it.
+    public var leastEffect: Double?
+    /// ``leastEffect`` with `--quick`.
+    public static let quickLeastEffect = 0.05
+    /// ``leastEffect`` without `--quick`.
+    public static let standardLeastEffect = 0.02
     /// How long all of it is to take, at most; seconds. What starting takes, and of a program a block of runs,
     /// can go beyond it.
     public var budget: Double
@@ -48,7 +55,8 @@ public struct Design: Sendable, Codable, Equatable {
     /// A design whose ``counts`` are not known yet.
     public init(
         workloads: [String], program: [String], observers: [Observer], threads: [Int], runs: Int, best: Int,
-        within: Double, seed: UInt64, target: Double, budget: Double, limit: Double, cpus: [Int32]
+        within: Double, seed: UInt64, target: Double, leastEffect: Double?, budget: Double, limit: Double,
+        cpus: [Int32]
     ) {
         self.workloads = workloads
         self.program = program
@@ -59,6 +67,7 @@ public struct Design: Sendable, Codable, Equatable {
         self.within = within
         self.seed = seed
         self.target = target
+        self.leastEffect = leastEffect
         self.budget = budget
         self.limit = limit
         self.cpus = cpus
@@ -92,7 +101,8 @@ public struct Design: Sendable, Codable, Equatable {
         let names = workloads + observers.map(\.name)
         return (1...10_000).contains(runs) && (1...10_000).contains(best) && within > 0 && within < 1
             && !threads.isEmpty && threads.allSatisfy { (1...1024).contains($0) }
-            && seconds.allSatisfy { $0 > 0 && $0 <= 1e9 } && counts.allSatisfy { $0.count < 1 << 53 }
+            && (0..<1).contains(leastEffect ?? 0) && seconds.allSatisfy { $0 > 0 && $0 <= 1e9 }
+            && counts.allSatisfy { $0.count < 1 << 53 }
             && (1...1_000).contains(workloads.count) && (1...1_000).contains(observers.count)
             && names.allSatisfy(Self.isName)
     }

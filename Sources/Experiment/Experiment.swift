@@ -57,6 +57,7 @@ public final class Experiment {
         try prepare(report)
         guard data.interruption == nil else { return }
         let steps = Schedule(data.design).steps
+        var disturbed: [Schedule.Step] = []
         for (index, step) in steps.enumerated() {
             // Of a workload so much is done that it fits; a program is what it is. Blocks are whole.
             if !data.design.program.isEmpty, index > 0, index % data.design.observers.count == 0,
@@ -70,12 +71,41 @@ public final class Experiment {
                     done: index, total: steps.count,
                     left: steps[index...].reduce(0) { $0 + (expected[$1.setting]?[$1.observer] ?? 0) },
                     step: "\(step.setting.workload) under \(step.observer)", isPlanned: index == 0))
-            try measure(step)
-            if data.interruption != nil { break }
+            if try measure(step)?.disturbance != nil { disturbed.append(step) }
+            if data.interruption != nil { return }
+        }
+        try measureAgain(disturbed, after: steps.count, report)
+    }
+
+    /// Makes each of these runs once more, while the budget lasts. A disturbance that stays is not waited out: ten
+    /// in a row are the last.
+    private func measureAgain(
+        _ steps: [Schedule.Step], after done: Int, _ report: (Progress) -> Void
+    ) throws(DesignError) {
+        var inVain = 0
+        for (index, step) in steps.enumerated() {
+            let left = steps[index...].reduce(0) { $0 + (expected[$1.setting]?[$1.observer] ?? 0) }
+            let time = expected[step.setting]?[step.observer] ?? 0
+            guard inVain < 10, elapsed + time < data.design.budget else { return }
+            report(
+                Progress(
+                    done: done + index, total: done + steps.count, left: left,
+                    step: "\(step.setting.workload) under \(step.observer), which was disturbed", isPlanned: false))
+            let earlier = data.runs.firstIndex {
+                $0.phase == .measured && $0.setting == step.setting && $0.observer == step.observer
+                    && $0.repetition == step.repetition
+            }
+            guard let run = try measure(step) else { continue }
+            if data.interruption != nil { return }
+            if let earlier { data.runs[earlier].phase = .setAside }
+            inVain = run.disturbance == nil ? 0 : inVain + 1
         }
     }
 
     private var elapsed: Double { Double(Clock.monotonic - begin) / 1e9 }
+
+    /// The share of the budget that is kept for runs that are to be made again.
+    private static let reserve = 0.1
 
     // MARK: Before
 
@@ -121,7 +151,8 @@ public final class Experiment {
         let counts =
             design.program.isEmpty
             ? Planner.counts(
-                for: costs, runs: design.runs, target: design.target, budget: max(1, design.budget - elapsed))
+                for: costs, runs: design.runs, target: design.target,
+                budget: max(1, (1 - Self.reserve) * design.budget - elapsed))
             : costs.map { _ in 1 }
         data.design.counts = zip(design.settings, counts).map {
             Design.Count(workload: $0.workload, threads: $0.threads, count: $1)
@@ -171,13 +202,14 @@ public final class Experiment {
 
     // MARK: Runs
 
-    private func measure(_ step: Schedule.Step) throws(DesignError) {
+    /// nil: it was not made.
+    private func measure(_ step: Schedule.Step) throws(DesignError) -> ExperimentRun? {
         guard let observer = data.design.observers.first(where: { $0.name == step.observer }),
             let count = data.design.count(for: step.setting)
-        else { return }
+        else { return nil }
         // What has failed once in trying, or hung, or failed twice, would only fail again.
-        guard failures[step.setting]?[step.observer, default: 0] ?? 0 < 2 else { return }
-        _ = try make(
+        guard failures[step.setting]?[step.observer, default: 0] ?? 0 < 2 else { return nil }
+        return try make(
             .measured, step.setting, observer, count, repetition: step.repetition, padding: step.padding)
     }
 

@@ -14,7 +14,7 @@ public struct ObserverComparison: Sendable {
     /// levels; nil where none has, or runs are missing.
     public let effects: FactorialDesign?
     /// How small a ``Cell/probability`` has to be to show a difference: so small that with 95 % probability not
-    /// one of the experiment's verdicts is by chance (Bonferroni).
+    /// one of the experiment's verdicts is by chance (``Statistics/Holm``).
     public let significance: Double
     let bootstrap: Bootstrap
 
@@ -22,22 +22,26 @@ public struct ObserverComparison: Sendable {
     public init(_ data: ExperimentData, resamples: Int = 2_000) {
         self.data = data
         let design = data.design
-        let compared = design.settings.count * design.observers.filter { $0.mechanism != .none }.count
-        significance = 0.05 / Double(max(1, compared))
         bootstrap = Bootstrap(resamples: resamples, seed: design.seed)
         let groups = Dictionary(grouping: data.runs) { Place(setting: $0.setting, observer: $0.observer) }
+        let bare = design.observers.first { $0.mechanism == .none }
+        let observers = design.observers.filter { $0.mechanism != .none }
+        func runs(_ setting: Design.Setting, _ observer: Observer?) -> CellRuns {
+            CellRuns(observer.flatMap { groups[Place(setting: setting, observer: $0.name)] } ?? [])
+        }
+        let probabilities = design.settings.flatMap { setting in
+            let reference = runs(setting, bare)
+            return observers.compactMap { runs(setting, $0).probability(against: reference) }
+        }
+        significance = Holm.level(probabilities, of: design.settings.count * observers.count)
         var cells: [Cell] = []
         for setting in design.settings {
-            func runs(_ observer: Observer) -> [ExperimentRun] {
-                groups[Place(setting: setting, observer: observer.name)] ?? []
-            }
-            let bare = design.observers.first { $0.mechanism == .none }
-            let reference = CellRuns(bare.map(runs) ?? [])
+            let reference = runs(setting, bare)
             // Of a program of the user's nobody knows how many calls it makes, but who counts and does nothing else.
             let counter = design.observers.first { $0.name == Observer.counter }
-            let counts = design.program.isEmpty ? [] : CellRuns(counter.map(runs) ?? []).counts
+            let counts = design.program.isEmpty ? [] : runs(setting, counter).counts
             for observer in design.observers {
-                let own = observer.mechanism == .none ? reference : CellRuns(runs(observer))
+                let own = observer.mechanism == .none ? reference : runs(setting, observer)
                 cells.append(
                     own.cell(
                         setting, observer, design, against: reference, counts, bootstrap,

@@ -69,13 +69,23 @@ final class Runner {
         }
         take(result, of: limit, into: &run, before, MachineLoad.now(before: false))
         takeReport(report, into: &run)
-        guard run.failure == nil else { return run }
+        guard run.failure == nil else {
+            if hasNoRoom { run.failure? += "; the disk of \(folder) is full" }
+            return run
+        }
         let findings = observer.reader.read(seen)
         run.seenCalls = findings.calls
         run.seenFaults = findings.faults
         run.lostEvents = findings.lost
         run.programNs = findings.programNanoseconds
         return run
+    }
+
+    /// For what the command writes. Who is not the superuser gets none of the reserve.
+    private var hasNoRoom: Bool {
+        var disk = statvfs()
+        guard statvfs(folder, &disk) == 0 else { return false }
+        return (geteuid() == 0 ? disk.f_bfree : disk.f_bavail) == 0
     }
 
     private func take(

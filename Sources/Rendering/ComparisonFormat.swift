@@ -44,11 +44,11 @@ enum ComparisonFormat {
     }
 
     /// What the marks mean that are in a table of slowdowns.
-    static func legend(_ cells: [Cell]) -> [String] {
+    static func legend(_ cells: [Cell], of design: Design) -> [String] {
         let shown = cells.filter { $0.slowdown != nil }
         var marks: [String] = []
         if shown.contains(where: { $0.verdict == .noDifference }) {
-            marks.append("= no difference shown, among so many comparisons")
+            marks.append("= no difference shown\(leastEffect(design))")
         }
         if shown.contains(where: { $0.verdict == .tooFew }) {
             marks.append("~ too few runs for a verdict")
@@ -58,6 +58,13 @@ enum ComparisonFormat {
         for gap in shown.compactMap(\.information.gap) where !gaps.contains(gap) { gaps.append(gap) }
         if !gaps.isEmpty { marks.append("? " + gaps.map(\.rawValue).joined(separator: ", or ")) }
         return marks
+    }
+
+    /// `: less than 5 %, or by chance among so many comparisons`.
+    static func leastEffect(_ design: Design) -> String {
+        guard let least = design.leastEffect else { return ", among so many comparisons" }
+        let percent = Format.fixed(100 * least, 100 * least == (100 * least).rounded() ? 0 : 1)
+        return ": less than \(percent) %, or by chance among so many comparisons"
     }
 
     /// What one event takes without an observer.

@@ -38,6 +38,7 @@ extension Design {
         json.value("within", within, decimals: 6)
         json.value("seed", seed)
         json.value("target", target, decimals: 6)
+        json.value("least_effect", leastEffect, decimals: 6)
         json.value("budget", budget, decimals: 6)
         json.value("limit", limit, decimals: 6)
         json.array("cpus") { json in cpus.forEach { json.value(nil, $0) } }

@@ -149,8 +149,9 @@ struct ComparisonPage {
         section(
             "slowdowns", "How many times as long",
             "Median against median with 95 % bootstrap intervals, by the "
-                + "workload's own clock; the start of the observer is not in it. Hollow marks: no difference shown among "
-                + "so many comparisons (one interval of twenty misses 1 by chance), too few runs, or not all was seen.",
+                + "workload's own clock; the start of the observer is not in it. Hollow marks: no difference shown"
+                + "\(ComparisonFormat.leastEffect(design)) (one interval of twenty misses 1 by chance), too few runs, "
+                + "or not all was seen.",
             chart { SlowdownChart(comparison: comparison, palette: palette, isNarrow: $0).svg })
     }
 

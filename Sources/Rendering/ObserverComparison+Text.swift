@@ -71,7 +71,7 @@ extension ObserverComparison {
     }
 
     private func legend(_ style: TextStyle) -> String {
-        var marks = ComparisonFormat.legend(cells)
+        var marks = ComparisonFormat.legend(cells, of: data.design)
         if data.design.settings.contains(where: { data.design.workload($0.workload).unit == .event }) {
             marks.append("- no call, no fault")
         }
@@ -196,10 +196,13 @@ extension ObserverComparison {
             let causes = Set(disturbed.compactMap(\.disturbance)).sorted { $0.rawValue < $1.rawValue }
                 .map { $0.rawValue + ($0 == .programs && !names.isEmpty ? " (most of all \(names))" : "") }
                 .joined(separator: ", or ")
+            let isChosen = cells.allSatisfy { $0.runs - $0.disturbed >= data.design.best }
             notes.append(
                 "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); they are in the medians, "
-                    + "and not among the K best")
+                    + "and not among the K best" + (isChosen ? "" : ", where K were left alone"))
         }
+        let again = data.runs.count { $0.phase == .setAside }
+        if again > 0 { notes.append("\(again) runs more were disturbed, and made again: they do not count") }
         for cell in cells where cell.observer.mechanism == .none {
             if let section = cell.section, section.median < 2e6 {
                 let why = data.design.program.isEmpty ? ", as its slowest observer allows no more" : ""

@@ -6,8 +6,8 @@ import Linux
 import Rendering
 
 extension CompareCommand {
-    // Of 7 a difference among the 36 comparisons of --quick can be shown.
-    var runsOfEach: Int { runs ?? (quick ? 7 : 10) }
+    // Of 12 a difference among some 40 comparisons is shown, though a run or two are out of the order.
+    var runsOfEach: Int { runs ?? 12 }
 
     /// What the options ask for.
     func design() throws(DesignError) -> Design {
@@ -28,7 +28,8 @@ extension CompareCommand {
             runs: runsOfEach, best: best ?? min(3, runsOfEach), within: within?.value ?? 0.02,
             seed: seed ?? (Clock.realtime / 1000) % 1_000_000_000,
             target: quick ? Design.quickTarget : Design.standardTarget,
-            budget: budget ?? (quick ? 50 : 540), limit: limit ?? 60, cpus: try allowedCPUs())
+            leastEffect: quick ? Design.quickLeastEffect : Design.standardLeastEffect,
+            budget: budget ?? (quick ? 56 : 540), limit: limit ?? 60, cpus: try allowedCPUs())
     }
 
     func judge(_ text: String, by comparison: ObserverComparison) throws(DesignError) -> Expectation.Finding {

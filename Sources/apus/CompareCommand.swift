@@ -47,15 +47,15 @@ struct CompareCommand: ParsableCommand {
     var threads = "1"
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Runs of each combination: 10, or 7 with --quick.", valueName: "n"))
+        parsing: .unconditional, help: ArgumentHelp("Runs of each combination (12).", valueName: "n"))
     var runs: Int?
 
-    @Flag(help: "Shorter runs and fewer of them: under a minute.")
+    @Flag(help: "Shorter runs: all of it in under a minute.")
     var quick = false
 
     @Option(
         help: ArgumentHelp(
-            "How long all of it may take (540, or 50): runs are made to fit; of a program no new block of runs begins.",
+            "How long all of it may take (540, or 56 with --quick): runs are made to fit; of a program no new block of runs begins.",
             valueName: "s"))
     var budget: Double?
 

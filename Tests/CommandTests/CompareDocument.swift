@@ -21,6 +21,7 @@ struct CompareDocument: Decodable {
         let observer: String
         let verdict: String
         let runs: Int
+        let disturbed_runs: Int
         let failures: [String]
         let section_median_ns: Double?
         let slowdown: Ratio?

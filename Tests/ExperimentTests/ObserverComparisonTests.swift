@@ -87,6 +87,51 @@ struct ObserverComparisonTests {
         #expect(disturbance(wall: 100_000_000, stolen: 20_000_000) == .hypervisor)
     }
 
+    @Test func `the K best are of runs that were left alone, and of all where those are too few`() throws {
+        let design = Design.test(workloads: ["getppid"], observers: ["none", "ebpf-time"], runs: 10)
+        for calm in [10, 3, 2, 0] {
+            let data = Self.data(design, seed: 2, slowdown: { $1 == "none" ? 1 : 2 }) { run in
+                // Those that are disturbed take no longer here: else they would be none of the best anyway.
+                if run.repetition >= calm { run.programsCpuNs = (run.wallNs ?? 0) / 2 }
+            }
+            let cell = try #require(ObserverComparison(data, resamples: 100).cell(Self.getppid, "ebpf-time"))
+            let counted = data.runs.filter {
+                $0.observer == "ebpf-time" && $0.phase == .measured && (calm < design.best || $0.disturbance == nil)
+            }
+            let fastest = counted.compactMap(\.sectionNs).sorted().prefix(design.best).map { Double($0) }
+            #expect(cell.best?.fastest == fastest && cell.disturbed == 10 - calm && cell.verdict == .slower)
+        }
+    }
+
+    @Test func `a difference that chance does not explain has to be large enough for a verdict`() throws {
+        var design = Design.test(workloads: ["getppid"], observers: ["none", "ebpf-time"], runs: 12)
+        func verdict(_ factor: Double) throws -> Cell.Verdict {
+            // Without noise: each run of one lies beyond all of the other's.
+            let data = Self.data(design, seed: 4, slowdown: { $1 == "none" ? 1 : factor }) { run in
+                run.sectionNs = UInt64(run.observer == "none" ? 50e6 : 50e6 * factor) + UInt64(run.repetition)
+            }
+            return try #require(ObserverComparison(data, resamples: 100).cell(Self.getppid, "ebpf-time")).verdict
+        }
+        #expect(try verdict(1.019) == .noDifference && verdict(1.021) == .slower)
+        #expect(try verdict(1 / 1.019) == .noDifference && verdict(1 / 1.021) == .faster)
+        design.leastEffect = nil
+        #expect(try verdict(1.001) == .slower)
+    }
+
+    @Test func `a run that was made again does not count`() throws {
+        let design = Design.test(workloads: ["getppid"], observers: ["none", "ebpf-time"], runs: 8)
+        var data = Self.data(design, seed: 2, slowdown: { $1 == "none" ? 1 : 2 })
+        let before = try #require(ObserverComparison(data).cell(Self.getppid, "ebpf-time"))
+        var disturbed = try #require(data.runs.first { $0.observer == "ebpf-time" && $0.phase == .measured })
+        disturbed.phase = .setAside
+        disturbed.sectionNs = 1
+        data.runs.insert(disturbed, at: 0)
+        let comparison = ObserverComparison(data)
+        let after = try #require(comparison.cell(Self.getppid, "ebpf-time"))
+        #expect(after.section?.median == before.section?.median && after.best?.fastest == before.best?.fastest)
+        #expect(after.runs == 8 && comparison.reasons.isEmpty && data.measuredRuns == design.plannedRuns)
+    }
+
     @Test func `too few runs for so many comparisons are said to be`() {
         // Of 5 and 5 the least probability is 2 in 252: too much among nine.
         let design = Design.test(

@@ -42,7 +42,8 @@ extension Design {
     static func test(workloads: [String], observers: [String], threads: [Int] = [1], runs: Int) -> Design {
         Design(
             workloads: workloads, program: [], observers: Observer.table.filter { observers.contains($0.name) },
-            threads: threads, runs: runs, best: 3, within: 0.02, seed: 7, target: 0.06, budget: 60, limit: 10, cpus: [0]
+            threads: threads, runs: runs, best: 3, within: 0.02, seed: 7, target: 0.06, leastEffect: 0.02, budget: 60,
+            limit: 10, cpus: [0]
         )
     }
 }
