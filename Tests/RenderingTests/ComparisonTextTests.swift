@@ -11,7 +11,7 @@ struct ComparisonTextTests {
     ) -> ObserverComparison {
         let design = Design(
             workloads: ["getppid"], program: [], observers: [.none] + observers, threads: [1], runs: runs, best: 1,
-            within: 0.02, seed: 1, target: 0.06, budget: 60, limit: 10, cpus: [0])
+            within: 0.02, seed: 1, target: 0.06, leastEffect: 0.02, budget: 60, limit: 10, cpus: [0])
         var data = ExperimentData(machine: .here(version: "test"), design: design)
         for observer in design.observers {
             // A pilot, a start, and the runs.
