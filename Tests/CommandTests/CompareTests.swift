@@ -76,8 +76,8 @@ extension CommandTests {
                 try seeds.map { seed in
                     try document(
                         try compare(
-                            "--workload", "getppid,open-close,page-fault,compute", "--observer",
-                            "ebpf-count,ebpf-time,ptrace", "--budget", "14", "--seed", seed, "--json"))
+                            "--workload", "getppid,open-close,compute", "--observer",
+                            "ebpf-count,ebpf-time,ptrace", "--budget", "10", "--seed", seed, "--json"))
                 }
             }
             func agree(_ documents: [CompareDocument]) -> Bool {
