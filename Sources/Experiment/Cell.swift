@@ -11,13 +11,13 @@ public struct Cell: Sendable {
     public let runs: Int
     /// What the others failed of, starts and pilots included.
     public let failures: [String]
-    /// Runs that others disturbed. They are in the medians, and not among the K best, unless fewer than K were
-    /// left alone.
+    /// Runs that others disturbed. Times are of the others, where those are two thirds of all and at least
+    /// ``leastRuns``; else of all.
     public let disturbed: Int
     /// The section, in nanoseconds; nil: no run went well.
     public let section: Sample?
-    /// The fastest sections, in nanoseconds, of runs that nothing disturbed, or where those are fewer than K, of
-    /// all; nil: the design's K or E is not positive.
+    /// The fastest sections, in nanoseconds, of the runs that count: see ``disturbed``; nil: the design's K or E
+    /// is not positive.
     public let best: KBest?
     /// Median section over that of the program by itself, with a 95 % interval; nil for the program by
     /// itself, or where one of the two has no runs.

@@ -5,6 +5,8 @@ import Statistics
 struct CellRuns {
     /// Measured runs that went well.
     let good: [ExperimentRun]
+    /// Of those, what times are told of: the runs that nobody disturbed, or all, where these are too few.
+    let counted: [ExperimentRun]
     /// Runs without events.
     let starts: [ExperimentRun]
     /// One of them, or where it failed the pilot: what others made and saw is counted from there.
@@ -14,6 +16,8 @@ struct CellRuns {
 
     init(_ runs: [ExperimentRun]) {
         good = runs.filter { $0.phase == .measured && $0.failure == nil && $0.sectionNs != nil }
+        let calm = good.filter { $0.disturbance == nil }
+        counted = calm.count >= max(Cell.leastRuns, 2 * good.count / 3) ? calm : good
         starts = runs.filter { $0.phase == .start && $0.failure == nil }
         pilot = runs.last { $0.phase == .pilot && $0.failure == nil }
         // The one in the middle: where a program is loaded for the first time, it makes some calls more.
@@ -27,7 +31,7 @@ struct CellRuns {
         Int64(run.seenCalls ?? 0) - Int64(run.calls ?? 0)
     }
 
-    func median(_ value: (ExperimentRun) -> UInt64?) -> Double? { Sample(Self.values(good, value))?.median }
+    func median(_ value: (ExperimentRun) -> UInt64?) -> Double? { Sample(Self.values(counted, value))?.median }
 
     private static func values(_ runs: [ExperimentRun], _ value: (ExperimentRun) -> UInt64?) -> [Double] {
         runs.compactMap(value).map { Double($0) }
@@ -35,13 +39,13 @@ struct CellRuns {
 
     /// What runs take beyond others.
     private func excess(beyond base: [ExperimentRun], _ value: (ExperimentRun) -> UInt64?) -> Excess? {
-        Excess(Self.values(good, value), beyond: Self.values(base, value))
+        Excess(Self.values(counted, value), beyond: Self.values(base, value))
     }
 
     /// The calls that each run made, where the observer counts them.
     var counts: [UInt64] { good.compactMap(\.seenCalls) }
 
-    var section: Sample? { Sample(good.compactMap(\.sectionNs).map { Double($0) }) }
+    var section: Sample? { Sample(counted.compactMap(\.sectionNs).map { Double($0) }) }
 
     /// See ``Cell/probability``.
     func probability(against bare: CellRuns) -> Double? {
@@ -50,12 +54,10 @@ struct CellRuns {
     }
 
     private func fastest(_ design: Design) -> KBest? {
-        guard var best = KBest(count: design.best, within: design.within, limit: max(design.best, good.count)) else {
+        guard var best = KBest(count: design.best, within: design.within, limit: max(design.best, counted.count)) else {
             return nil
         }
-        // Where too few were left alone the fastest of all are the best there is.
-        let isChoosing = good.count { $0.disturbance == nil } >= design.best
-        for run in good { best.add(Double(run.sectionNs ?? 0), setAside: isChoosing && run.disturbance != nil) }
+        for run in counted { best.add(Double(run.sectionNs ?? 0)) }
         return best
     }
 
@@ -84,7 +86,7 @@ struct CellRuns {
             verdict: isReference
                 ? (section == nil ? withoutRuns : .reference)
                 : verdict(
-                    slowdown, probability, least: RankSum.least(good.count, bare.good.count), significance,
+                    slowdown, probability, least: RankSum.least(counted.count, bare.counted.count), significance,
                     byBest: byBest, leastEffect: design.leastEffect ?? 0),
             information: information(observer, design.workload(setting.workload), setting.threads, counts),
             costs: costs(design.workload(setting.workload), setting.threads, isReference ? nil : bare, counts))
@@ -182,7 +184,7 @@ struct CellRuns {
         costs.workloadCPU = median(\.workloadCpuNs)
         costs.observerCPU = excess(beyond: plainStarts, \.observerCpuNs)
         if let bare, !bare.good.isEmpty {
-            costs.addedCPU = excess(beyond: bare.good, \.workloadCpuNs)
+            costs.addedCPU = excess(beyond: bare.counted, \.workloadCpuNs)
             costs.addedWaiting = Excess(waiting(threads), beyond: bare.waiting(threads))
         }
         if let own = costs.observerCPU, let added = costs.addedCPU,
@@ -212,7 +214,7 @@ struct CellRuns {
     /// Of the workload's threads in each run, together; what it is by itself it is not, where threads wait
     /// for each other by design.
     private func waiting(_ threads: Int) -> [Double] {
-        good.compactMap { run in
+        counted.compactMap { run in
             guard let section = run.sectionNs, let cpu = run.workloadCpuNs else { return nil }
             return Double(section) * Double(threads) - Double(cpu)
         }

@@ -196,13 +196,12 @@ extension ObserverComparison {
             let causes = Set(disturbed.compactMap(\.disturbance)).sorted { $0.rawValue < $1.rawValue }
                 .map { $0.rawValue + ($0 == .programs && !names.isEmpty ? " (most of all \(names))" : "") }
                 .joined(separator: ", or ")
-            let isChosen = cells.allSatisfy { $0.runs - $0.disturbed >= data.design.best }
             notes.append(
-                "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); they are in the medians, "
-                    + "and not among the K best" + (isChosen ? "" : ", where K were left alone"))
+                "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); times are of the others, "
+                    + "where those are two thirds of the runs, else of all")
         }
         let again = data.runs.count { $0.phase == .setAside }
-        if again > 0 { notes.append("\(again) runs more were disturbed, and made again: they do not count") }
+        if again > 0 { notes.append("\(again) runs were disturbed, and made again, which is what counts") }
         for cell in cells where cell.observer.mechanism == .none {
             if let section = cell.section, section.median < 2e6 {
                 let why = data.design.program.isEmpty ? ", as its slowest observer allows no more" : ""
