@@ -80,6 +80,13 @@ enum syscall_capture_kind {
 	   SYSCALL_CONTROL; a FILE for each of the first SYSCALL_DESCRIPTORS that are handed on),
 	   its iovec and buffers. */
 	SYSCALL_CAPTURE_MESSAGE,
+	/* As many struct mmsghdr as `count` says, up to SYSCALL_MESSAGES: each as a MESSAGE, of
+	   `size` bytes. */
+	SYSCALL_CAPTURE_MESSAGES,
+	/* How many there are, as __u32, up to SYSCALL_COUNTED: pointers before a NULL; directory
+	   entries in as many bytes as `count` says. */
+	SYSCALL_CAPTURE_POINTERS,
+	SYSCALL_CAPTURE_ENTRIES,
 	/* What is behind a descriptor: struct syscall_file. */
 	SYSCALL_CAPTURE_FILE,
 	/* Of a SYSCALL_RECORD_PATH: names, the last one of the path first, each with its NUL. With
@@ -104,7 +111,7 @@ enum {
 	/* Numbers up to here are known; 512 for each of the two tables. */
 	SYSCALL_NUMBERS = 512,
 	/* Rules for one call. */
-	SYSCALL_RULES = 8,
+	SYSCALL_RULES = 9,
 	/* PATH_MAX. */
 	SYSCALL_CAPTURE_SIZE = 4096,
 	/* Captures that begin beyond find no room. The sum is what fits 8 KB with the storage's
@@ -115,6 +122,9 @@ enum {
 	SYSCALL_SET_SIZE = 128,
 	SYSCALL_STRINGS = 48,
 	SYSCALL_VECTORS = 8,
+	SYSCALL_MESSAGES = 8,
+	/* The entries that 32 KB have room for: what readdir(3) asks for at once. */
+	SYSCALL_COUNTED = 1376,
 	/* Of a list of descriptors those whose files are told. */
 	SYSCALL_DESCRIPTORS = 8,
 	SYSCALL_CONTROL = 1,
@@ -126,6 +136,9 @@ enum {
 	/* MAX_ERRNO of include/linux/err.h, and 0. */
 	SYSCALL_ERRORS = 4096,
 	SYSCALL_CPUS = 1024,
+	/* From rt_sigreturn's stack pointer, at a struct ucontext, to its uc_sigmask. The call has
+	   no arguments: where that is stands for one. */
+	SYSCALL_SIGNAL_MASK = 296,
 	SYSCALL_NAME_ANONYMOUS = 1,
 };
 
@@ -207,7 +220,9 @@ struct syscall_rules {
 	__u8 count;
 	/* It can change what paths mean: a rename, a mount. */
 	__u8 moves_names;
-	__u8 _pad[5];
+	/* What is captured at exit is written if a signal ends the call, and only then. */
+	__u8 is_of_interrupt;
+	__u8 _pad[4];
 };
 
 /* A path to compare arguments with, as a shell's pattern that has one star at its end at most. */
@@ -274,7 +289,7 @@ _Static_assert(sizeof(struct syscall_record) == 96, "layout");
 _Static_assert(sizeof(struct syscall_capture) == 8, "layout");
 _Static_assert(sizeof(struct syscall_file) == 56, "layout");
 _Static_assert(sizeof(struct syscall_rule) == 8, "layout");
-_Static_assert(sizeof(struct syscall_rules) == 72, "layout");
+_Static_assert(sizeof(struct syscall_rules) == 80, "layout");
 _Static_assert(sizeof(struct syscall_pattern) == 136, "layout");
 _Static_assert(sizeof(struct syscall_sum) == 1264, "layout");
 _Static_assert(sizeof(struct syscall_sum_key) == 8, "layout");

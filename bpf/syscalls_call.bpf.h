@@ -14,6 +14,7 @@ const volatile __u32 observer_pid = 0;
 /* The PID that the launched program has; its records start at its exec. */
 __u32 launched_pid = 0;
 enum {
+	NR_RT_SIGRETURN = 15,
 	NR_EXECVE = 59,
 };
 
@@ -79,6 +80,8 @@ static __always_inline void enter(struct pt_regs *registers, long number)
 	thread->record.number = number;
 	thread->record.result = 0;
 	READ_ARGUMENTS(&thread->record, registers, DIRECTLY);
+	if (key == NR_RT_SIGRETURN)
+		thread->record.arguments[0] = registers->sp + SYSCALL_SIGNAL_MASK;
 	if (summary) {
 		thread->blocked_ns = 0;
 		thread->runnable_ns = 0;

@@ -26,7 +26,7 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 		&rules[bounded(key, 2 * SYSCALL_NUMBERS)].rules[bounded(number, SYSCALL_RULES)];
 	__u64 address, limit = rule->size, count, what = tag(rule, rule->kind, 0);
 	bool at_exit = rule->flags & SYSCALL_AT_EXIT;
-	__u32 size;
+	__u32 size, i;
 
 	if (!thread || !has_rules)
 		return true;
@@ -38,6 +38,7 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 	 */
 	if (address < 4096 && rule->kind != SYSCALL_CAPTURE_FILE)
 		return true;
+	thread->missed = false;
 	switch (rule->kind) {
 	case SYSCALL_CAPTURE_FILE:
 		read_one_file(address, what);
@@ -73,11 +74,28 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 		return read_strings(address, what);
 	case SYSCALL_CAPTURE_IOVEC:
 		if (limit)
-			return read_vectors(address, 1, ~0ULL, limit, what);
+			return read_vectors(address, 1, ~0ULL, limit, what) && !thread->missed;
 		return read_vectors(address, count, at_exit ? thread->record.result : ~0ULL,
-				    string_limit, what);
+				    string_limit, what) &&
+		       !thread->missed;
 	case SYSCALL_CAPTURE_MESSAGE:
-		return read_message(address, at_exit ? thread->record.result : ~0ULL, what);
+		return read_message(address, limit, at_exit ? thread->record.result : ~0ULL,
+				    what) &&
+		       !thread->missed;
+	case SYSCALL_CAPTURE_MESSAGES:
+		what = tag(rule, SYSCALL_CAPTURE_MESSAGE, 0);
+		for (i = 0; i < SYSCALL_MESSAGES && i < count; i++, address += limit) {
+			/* Behind the struct msghdr: what was sent or received of it. */
+			if (bpf_probe_read_user(&size, sizeof(size),
+						(void *)address + sizeof(struct message)) ||
+			    !read_message(address, limit, size, what))
+				return false;
+		}
+		return true;
+	case SYSCALL_CAPTURE_POINTERS:
+		return count_elements(address, ~0ULL, what);
+	case SYSCALL_CAPTURE_ENTRIES:
+		return count_elements(address, count, what);
 	default:
 		return true;
 	}
@@ -93,10 +111,14 @@ static __always_inline bool capture_buffer(struct thread *thread,
 				       tag(rule, SYSCALL_CAPTURE_BUFFER, 0));
 }
 
+/*
+ * Rules that are due are bits: what a comparison says of a number the verifier follows through all
+ * turns of a loop.
+ */
 static __always_inline void capture_at_entry(struct thread *thread, __u32 key)
 {
 	const volatile struct syscall_rules *all = &rules[bounded(key, 2 * SYSCALL_NUMBERS)];
-	__u32 first = 0, count = all->entry_count;
+	__u32 first = 0, count = all->entry_count, due;
 
 	thread->end = 0;
 	thread->faulted = 0;
@@ -110,23 +132,32 @@ static __always_inline void capture_at_entry(struct thread *thread, __u32 key)
 				thread->faulted |= 1 << 1;
 		}
 	}
+	/* Most calls are through. */
+	if (first >= count)
+		return;
+	due = (1 << count) - (1 << first);
 	for (__u32 i = 0; i < SYSCALL_RULES; i++) {
-		if (i >= count)
-			break;
-		if (i >= first && !capture_rarely(key, i))
+		if (due >> i & 1 && !capture_rarely(key, i))
 			thread->faulted |= 1 << i;
 	}
+}
+
+/* EINTR, and ERESTART_RESTARTBLOCK of include/linux/errno.h. */
+static __always_inline bool is_interrupted(__s64 result)
+{
+	return result == -4 || result == -516;
 }
 
 static __always_inline void capture_at_exit(struct thread *thread, __u32 key)
 {
 	const volatile struct syscall_rules *all = &rules[bounded(key, 2 * SYSCALL_NUMBERS)];
-	__u32 first = all->entry_count, end = all->count;
+	__u32 first = all->entry_count, end = all->count, due;
 
 	if (all->moves_names && !thread->record.result)
 		increment(name_epoch);
 	/* What a call fails to write is not there to be read. */
-	if (thread->record.result < 0)
+	if (all->is_of_interrupt ? !is_interrupted(thread->record.result)
+				 : thread->record.result < 0)
 		end = first;
 	/* Nothing to do for most calls. */
 	if (!thread->faulted && first >= end)
@@ -136,9 +167,13 @@ static __always_inline void capture_at_exit(struct thread *thread, __u32 key)
 		capture_buffer(thread, &all->rules[1]);
 		return;
 	}
+	/*
+	 * What could not be read the kernel has read meanwhile, and with that brought it into
+	 * memory.
+	 */
+	due = thread->faulted | ((1 << end) - (1 << first));
 	for (__u32 i = 0; i < SYSCALL_RULES; i++) {
-		/* The kernel has read it meanwhile, and with that brought it into memory. */
-		if (i < first ? thread->faulted >> i & 1 && !all->rules[i].is_written : i < end)
+		if (due >> i & 1 && !all->rules[i].is_written)
 			capture_rarely(key, i);
 	}
 }

@@ -38,6 +38,8 @@ struct control {
 enum {
 	SOL_SOCKET = 1,
 	SCM_RIGHTS = 1,
+	/* Elements that are counted at once. */
+	COUNT_STEP = 16,
 };
 
 /* What a capture says of itself, in a register. */
@@ -168,7 +170,10 @@ __noinline int read_one_buffer(__u64 address, __u64 size, __u64 limit, __u64 tag
 	return !thread || read_memory(thread, address, size, limit, tag);
 }
 
-/* `left`: of a reading call, the bytes that there are. `limit`: so many of each are kept. */
+/*
+ * `left`: of a reading call, the bytes that there are. `limit`: so many of each are kept. False:
+ * the array could not be read; of a buffer thread->missed says it.
+ */
 __noinline int read_vectors(__u64 address, __u64 count, __u64 left, __u64 limit, __u64 tag)
 {
 	struct thread *thread = current_thread();
@@ -191,7 +196,9 @@ __noinline int read_vectors(__u64 address, __u64 count, __u64 left, __u64 limit,
 		if (vector.size > thread->left)
 			vector.size = thread->left;
 		thread->left -= vector.size;
-		read_one_buffer(vector.base, vector.size, limit, tag | (__u64)i << 24);
+		if (!read_one_buffer(vector.base, vector.size, limit, tag | (__u64)i << 24) &&
+		    vector.base)
+			thread->missed = true;
 	}
 	return true;
 }
@@ -277,7 +284,8 @@ static __always_inline void read_rights(struct thread *thread, __u32 at, __u32 e
 	}
 }
 
-__noinline int read_message(__u64 address, __u64 left, __u64 tag)
+/* `size` bytes of it are kept: what is behind a struct msghdr as well. */
+__noinline int read_message(__u64 address, __u64 size, __u64 left, __u64 tag)
 {
 	struct thread *thread = current_thread();
 	struct message message;
@@ -286,23 +294,83 @@ __noinline int read_message(__u64 address, __u64 left, __u64 tag)
 	if (!thread || !has_vectors)
 		return true;
 
-	if (!read_memory(thread, address, sizeof(message), sizeof(message), tag))
+	if (!read_memory(thread, address, size, size, tag))
 		return false;
 	if (bpf_probe_read_user(&message, sizeof(message), (void *)address))
 		return false;
 	tag &= ~0xff00ULL;
-	if (message.name)
-		read_memory(thread, message.name, message.name_size, 128,
-			    tag | SYSCALL_CAPTURE_SIZED << 8);
+	if (message.name && !read_memory(thread, message.name, message.name_size, 128,
+					 tag | SYSCALL_CAPTURE_SIZED << 8))
+		thread->missed = true;
 	/* Before what -s can make long. */
 	at = thread->end;
-	if (message.control && message.control_size &&
-	    read_memory(thread, message.control, message.control_size, SYSCALL_CONTROL_SIZE,
-			tag | SYSCALL_CAPTURE_SIZED << 8 | SYSCALL_CONTROL << 24))
-		read_rights(thread, at + sizeof(struct syscall_capture), thread->end, tag);
-	read_vectors(message.vectors, message.vector_count, left, string_limit,
-		     tag | SYSCALL_CAPTURE_IOVEC << 8);
-	return true;
+	if (message.control && message.control_size) {
+		if (read_memory(thread, message.control, message.control_size, SYSCALL_CONTROL_SIZE,
+				tag | SYSCALL_CAPTURE_SIZED << 8 | SYSCALL_CONTROL << 24))
+			read_rights(thread, at + sizeof(struct syscall_capture), thread->end, tag);
+		else
+			thread->missed = true;
+	}
+	return read_vectors(message.vectors, message.vector_count, left, string_limit,
+			    tag | SYSCALL_CAPTURE_IOVEC << 8);
+}
+
+/*
+ * The next elements of a list from thread->left on, COUNT_STEP at most; -1: not readable. Two
+ * functions: the verifier walks through each turn of a loop, but once through a function.
+ */
+__noinline int count_some(__u64 address, __u64 size, __u64 is_list)
+{
+	struct thread *thread = current_thread();
+	__u64 word, at;
+	int i;
+
+	if (!thread || !has_counts)
+		return 0;
+	at = thread->left;
+	for (i = 0; i < COUNT_STEP; i++) {
+		if (at >= size)
+			break;
+		/* Of an entry d_reclen, which both kinds have behind two words, and what follows.
+		 */
+		if (bpf_probe_read_user(&word, sizeof(word),
+					(void *)address + at + (is_list ? 0 : 16)))
+			return -1;
+		if (!word)
+			break;
+		at += is_list ? sizeof(word) : (__u16)word;
+	}
+	thread->left = at;
+	return i;
+}
+
+/* Pointers before a NULL, or directory entries in `size` bytes. */
+__noinline int count_elements(__u64 address, __u64 size, __u64 tag)
+{
+	bool is_list = (__u8)(tag >> 8) == SYSCALL_CAPTURE_POINTERS;
+	struct thread *thread = current_thread();
+	struct syscall_capture *capture;
+	__u32 count = 0, flags = SYSCALL_CUT;
+	int some;
+
+	if (!thread || !has_counts)
+		return true;
+	thread->left = 0;
+	for (__u32 i = 0; i < SYSCALL_COUNTED / COUNT_STEP; i++) {
+		some = count_some(address, size, is_list);
+		if (some < COUNT_STEP) {
+			flags = some < 0 ? SYSCALL_FAULT : 0;
+			count += some;
+			break;
+		}
+		count += COUNT_STEP;
+	}
+	capture = next_capture(thread);
+	if (!capture)
+		return true;
+	*(__u32 *)(capture + 1) = count;
+	end_capture(thread, capture, tag, flags, sizeof(count));
+	return flags != SYSCALL_FAULT;
 }
 
 __noinline int read_strings(__u64 address, __u64 tag)

@@ -20,6 +20,7 @@ const volatile bool has_rules = true;
 const volatile bool has_files = true;
 const volatile bool has_strings = true;
 const volatile bool has_vectors = true;
+const volatile bool has_counts = true;
 /*
  * The number of struct file among the kernel's types, where the verifier knows bpf_rdonly_cast()
  * (6.2): fields are read by an instruction, not by a helper. Else 0.
@@ -73,7 +74,9 @@ struct thread {
 	__u32 end;
 	/* By its bit: rules whose memory could not be read at entry. */
 	__u32 faulted;
-	__u32 is_blocked;
+	/* What a pointer within a structure leads to could not be read. */
+	__u16 missed;
+	__u16 is_blocked;
 	struct syscall_record record;
 	/* The last one can begin just below the limit. */
 	__u8 captures[SYSCALL_CAPTURES_SIZE + sizeof(struct syscall_capture) +

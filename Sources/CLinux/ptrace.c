@@ -96,6 +96,7 @@ int apus_wait_stop(struct apus_stop *stop) {
         stop->number = (long)info.entry.nr;
         for (int i = 0; i < 6; i++)
             stop->arguments[i] = info.entry.args[i];
+        stop->stack_pointer = info.stack_pointer;
     }
     return 0;
 }

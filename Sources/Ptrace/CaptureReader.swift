@@ -27,7 +27,10 @@ struct CaptureReader {
 
     /// What a call fails to write is not there to be read.
     func captureAtExit(_ tracee: Tracee, key: Int) {
-        guard rules.indices.contains(key), tracee.record.pointee.result >= 0 else { return }
+        guard rules.indices.contains(key) else { return }
+        let result = tracee.record.pointee.result
+        // EINTR, and ERESTART_RESTARTBLOCK of include/linux/errno.h.
+        guard rules[key].is_of_interrupt != 0 ? [-4, -516].contains(result) : result >= 0 else { return }
         let (first, end) = (Int(rules[key].entry_count), Int(rules[key].count))
         if first < end { follow(tracee, key, first..<end) }
     }
@@ -89,7 +92,16 @@ struct CaptureReader {
         case SYSCALL_CAPTURE_STRINGS: readStrings(tracee, address, tag)
         case SYSCALL_CAPTURE_IOVEC where size > 0: readVectors(tracee, address, 1, .max, Int(size), tag)
         case SYSCALL_CAPTURE_IOVEC: readVectors(tracee, address, count, left, stringLimit, tag)
-        case SYSCALL_CAPTURE_MESSAGE: readMessage(tracee, address, left, tag)
+        case SYSCALL_CAPTURE_MESSAGE: readMessage(tracee, address, Int(size), left, tag)
+        case SYSCALL_CAPTURE_MESSAGES:
+            for index in 0..<min(count, UInt64(SYSCALL_MESSAGES)) {
+                let message = address &+ index * size
+                // Behind the struct msghdr: what was sent or received of it.
+                guard let sent = word(tracee, message &+ 56, as: UInt32.self) else { return }
+                readMessage(tracee, message, Int(size), UInt64(sent), tag.of(SYSCALL_CAPTURE_MESSAGE))
+            }
+        case SYSCALL_CAPTURE_POINTERS: countElements(tracee, address, .max, tag)
+        case SYSCALL_CAPTURE_ENTRIES: countElements(tracee, address, count, tag)
         default: break
         }
         if rule.stride > 0 { readFiles(tracee, from: start + Self.head, to: tracee.end, stride: Int(rule.stride), tag) }
@@ -209,9 +221,10 @@ struct CaptureReader {
         }
     }
 
-    private func readMessage(_ tracee: Tracee, _ address: UInt64, _ left: UInt64, _ tag: Tag) {
+    /// - Parameter size: so many bytes of it are kept: what is behind a struct msghdr as well.
+    private func readMessage(_ tracee: Tracee, _ address: UInt64, _ size: Int, _ left: UInt64, _ tag: Tag) {
         // struct msghdr: name, its size, iovec, their number, control, its size, flags.
-        guard readMemory(tracee, address, 56, 56, tag), let name = word(tracee, address, as: UInt64.self),
+        guard readMemory(tracee, address, UInt64(size), size, tag), let name = word(tracee, address, as: UInt64.self),
             let nameSize = word(tracee, address &+ 8, as: UInt32.self),
             let vectors = word(tracee, address &+ 16, as: UInt64.self),
             let count = word(tracee, address &+ 24, as: UInt64.self),
@@ -227,6 +240,28 @@ struct CaptureReader {
             readRights(tracee, from: start + Self.head, to: tracee.end, tag)
         }
         readVectors(tracee, vectors, count, left, stringLimit, tag.of(SYSCALL_CAPTURE_IOVEC))
+    }
+
+    /// Pointers before a NULL, or directory entries in `size` bytes.
+    private func countElements(_ tracee: Tracee, _ address: UInt64, _ size: UInt64, _ tag: Tag) {
+        guard let to = room(tracee) else { return }
+        let isList = tag.kind == SYSCALL_CAPTURE_POINTERS.rawValue
+        var flags: UInt32 = 0
+        var at: UInt64 = 0
+        var count: UInt32 = 0
+        while at < size, count < UInt32(SYSCALL_COUNTED) {
+            // Of an entry d_reclen, which both kinds have behind two words, and what follows.
+            guard let next = word(tracee, address &+ at &+ (isList ? 0 : 16), as: UInt64.self) else {
+                flags = SYSCALL_FAULT.rawValue
+                break
+            }
+            if next == 0 { break }
+            at += isList ? 8 : next & 0xffff
+            count += 1
+        }
+        if flags == 0 && count == UInt32(SYSCALL_COUNTED) { flags = SYSCALL_CUT.rawValue }
+        to.storeBytes(of: count, as: UInt32.self)
+        end(tracee, tag, flags: flags, size: 4)
     }
 
     /// Of the first control message that hands on descriptors.

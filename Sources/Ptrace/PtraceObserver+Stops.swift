@@ -90,6 +90,7 @@ extension PtraceObserver {
         tracee.record.pointee.ts_ns = Clock.monotonic
     }
 
+    private static let signalReturn = SyscallTable.number("rt_sigreturn") ?? -1
     private static let restart = SyscallTable.number("restart_syscall") ?? -1
 
     /// The fixed part of a call's record.
@@ -101,6 +102,9 @@ extension PtraceObserver {
         record.tid = UInt32(tracee.tid)
         record.type = UInt8(SYSCALL_RECORD_CALL.rawValue)
         record.flags = stop.is_compat != 0 ? UInt8(SYSCALL_COMPAT.rawValue) : 0
+        if stop.number == Self.signalReturn && stop.is_compat == 0 {
+            record.arguments.0 = stop.stack_pointer &+ UInt64(SYSCALL_SIGNAL_MASK)
+        }
         tracee.record.pointee = record
         tracee.end = 0
     }

@@ -200,7 +200,8 @@ extension KernelTests {
 
         @Test func `what lists, masks and messages hold is captured, with the files of descriptors`() throws {
             let calls =
-                "pselect6,sigaltstack,pipe2,socketpair,sendmsg,recvmsg,poll,ppoll,sched_setaffinity,sched_getaffinity"
+                "pselect6,sigaltstack,pipe2,socketpair,sendmsg,recvmsg,poll,ppoll,sched_setaffinity,sched_getaffinity,"
+                + "sendmmsg,recvmmsg,writev,getdents64,nanosleep"
             let observed = try Self.observe("lists") { $0.filter = (try? SyscallFilter.parse([calls])) ?? .init() }
             #expect(observed.exit == .code(0))
             // Runs of programs that the kernel skipped leave a call out.
@@ -214,14 +215,21 @@ extension KernelTests {
             // The first mask is as long as the kernel's; of the others one is too long, and one is short.
             let own = try #require(observed.captures["sched_getaffinity"]?.first)
             expect("sched_setaffinity", [own, [1024], [1]])
-            expect("pselect6", [[8, 8, 8, 16, 16, 8, 8, 8, 8], [16, 16, 0], [16]])
+            expect("pselect6", [[8, 8, 8, 16, 16, 8, 8, 8, 8, 16], [16, 16, 0, 16], [16, 16]])
             expect("pipe2", [[8, file, file]])
-            expect("socketpair", [[8, socket, socket]])
+            expect("socketpair", .init(repeating: [8, socket, socket], count: 3))
+            // Of each message its head, with what was sent, and what is in it.
+            expect("sendmmsg", [[socket, 64, 16, 2, 64, 32, 2, 3]])
+            expect("recvmmsg", [[socket, 64, 16, 2, 64, 32, 4, 1], [socket]])
+            // A page that is not there is read when the kernel has brought it.
+            expect("writev", [[16, 16, 0, 16, 4]])
+            expect("getdents64", [[file, 4], [file, 4]])
+            expect("nanosleep", [[16, 16], [16]])
             expect(
                 "sendmsg",
                 [
                     [socket, 56, 64] + files.prefix(3) + iovec, [socket, 56, 256] + files + iovec,
-                    [socket, 56, 56] + files.prefix(1) + iovec,
+                    [socket, 56, 56] + files.prefix(1) + iovec, [socket, 56, 16, 0, 56, 16, 4],
                 ])
             expect(
                 "recvmsg",
@@ -230,7 +238,7 @@ extension KernelTests {
                     [socket, 56] + iovec,
                 ])
             expect("poll", [[40] + files.prefix(3) + [40]])
-            expect("ppoll", [[256] + files.prefix(6) + [16, 256]])
+            expect("ppoll", [[256] + files.prefix(6) + [16, 256, 16]])
         }
 
         @Test func `a process is told how it ended`() throws {

@@ -94,8 +94,9 @@ struct SyscallDecoderTests {
     @Test(
         arguments: [
             ([1, 9, 7, 7, 7], "PR_SET_PDEATHSIG, SIGKILL"), ([3, 7, 7, 7, 7], "PR_GET_DUMPABLE"),
-            ([4, 1, 7, 7, 7], "PR_SET_DUMPABLE, 1"), ([38, 1, 0, 0, 0], "PR_SET_NO_NEW_PRIVS, 0x1, 0, 0, 0"),
-            ([22, 2, 16, 7, 7], "PR_SET_SECCOMP, 0x2, 0x10"), ([9999, 1, 2, 3, 4], "0x270f, 0x1, 0x2, 0x3, 0x4"),
+            ([4, 1, 7, 7, 7], "PR_SET_DUMPABLE, 1"), ([38, 1, 0, 0, 0], "PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0"),
+            ([22, 2, 16, 7, 7], "PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 0x10"),
+            ([9999, 1, 2, 3, 4], "0x270f, 0x1, 0x2, 0x3, 0x4"),
         ] as [([UInt64], String)])
     func `prctl has the arguments that its option uses`(arguments: [UInt64], line: String) {
         #expect(Self.line("prctl", arguments) == "prctl(\(line)) = 0")
@@ -251,7 +252,7 @@ struct SyscallDecoderTests {
                 ))
         #expect(
             line(control(2, Self.bytes(Int32(64)), level: 0) + control(77, [], level: 9999))
-                == "[{cmsg_len=20, cmsg_level=SOL_IP, cmsg_type=IP_TTL, ...}, {cmsg_len=16, cmsg_level=0x270f, "
+                == "[{cmsg_len=20, cmsg_level=SOL_IP, cmsg_type=IP_TTL, cmsg_data=[64]}, {cmsg_len=16, cmsg_level=0x270f, "
                 + "cmsg_type=0x4d}], msg_controllen=40\(end)")
         // What there was more of.
         let cut = control(1, Self.bytes(Int32(5), 6), size: 80)
@@ -259,7 +260,9 @@ struct SyscallDecoderTests {
         #expect(line(cut, of: 116).contains("cmsg_data=[5, 6, ...]}, ...], "))
         #expect(
             line(control(2, Self.bytes(Int32(5), 6), size: 12), of: 64)
-                .hasPrefix("[{cmsg_len=28, cmsg_level=SOL_SOCKET, cmsg_type=SCM_CREDENTIALS, ...}, ...], "))
+                .hasPrefix(
+                    "[{cmsg_len=28, cmsg_level=SOL_SOCKET, cmsg_type=SCM_CREDENTIALS, "
+                        + #"cmsg_data="\5\0\0\0\6\0\0\0"...}, ...], "#))
         #expect(line(control(1, [UInt8](repeating: 0, count: 4 * 33))).contains(" 0, 0, ...]}], "))
         // Nonsense.
         #expect(line([1, 2, 3]).hasPrefix("[], "))
@@ -295,7 +298,144 @@ struct SyscallDecoderTests {
         let found = asked + [poll([[4, 1, 16], [-1, 1, 0], [5, 4, 0]], atExit: true)]
         #expect(
             Self.line("poll", [0x1000, 3, 0xffff_ffff], result: 1, found)
-                == entry.replacing("POLLIN}", with: "POLLIN, revents=POLLHUP}") + " = 1")
+                == entry + " = 1 ([{fd=4, revents=POLLHUP}])")
+    }
+
+    @Test(arguments: [
+        ([1, 0x38], #""\18""#), ([1, 0x37], #""\0017""#), ([0, 0x61, 0], #""\0a\0""#), ([0, 0x31], #""\0001""#),
+        ([8, 0x7f, 0xff, 0x1b, 0x38], #""\10\177\377\338""#),
+    ])
+    func `an escape is as short as what follows lets it be`(bytes: [UInt8], text: String) {
+        let buffer = Capture(argument: 1, kind: SYSCALL_CAPTURE_BUFFER, bytes: bytes)
+        #expect(Self.line("write", [1, 0x1000, 9], [buffer]) == "write(1, \(text), 9) = 0")
+    }
+
+    @Test func `what there is of entries and variables is counted`() {
+        func line(_ count: UInt32, _ flags: UInt32 = 0) -> String {
+            let entries = Capture(
+                argument: 1, kind: SYSCALL_CAPTURE_ENTRIES, bytes: Self.bytes(count),
+                flags: flags | SYSCALL_AT_EXIT.rawValue)
+            return Self.line("getdents64", [3, 0x1000, 4096], result: 96, [entries])
+        }
+        #expect(line(4) == "getdents64(3, 0x1000 /* 4 entries */, 4096) = 96")
+        #expect(line(1376, SYSCALL_CUT.rawValue) == "getdents64(3, 0x1000 /* 1376+ entries */, 4096) = 96")
+        #expect(line(2, SYSCALL_FAULT.rawValue) == "getdents64(3, 0x1000, 4096) = 96")
+        for (count, text) in [(UInt32(0), "0 vars"), (1, "1 var"), (42, "42 vars")] {
+            let list = Capture(argument: 2, kind: SYSCALL_CAPTURE_POINTERS, bytes: Self.bytes(count))
+            #expect(Self.line("execve", [0, 0, 0x1000], [list]) == "execve(NULL, NULL, 0x1000 /* \(text) */) = 0")
+        }
+    }
+
+    @Test func `several messages are told with what was sent of each`() {
+        func message(_ text: String, of size: UInt64) -> [Capture] {
+            let head = Self.bytes(UInt64(0), 0, 0x2000, 1, 0, 0, 0) + Self.bytes(UInt32(text.utf8.count), 0)
+            return [
+                (SYSCALL_CAPTURE_MESSAGE, head), (SYSCALL_CAPTURE_IOVEC, Self.bytes(UInt64(0x3000), size)),
+                (SYSCALL_CAPTURE_BUFFER, Array(text.utf8)),
+            ].map { Capture(argument: 1, kind: $0, bytes: $1, flags: SYSCALL_AT_EXIT.rawValue) }
+        }
+        func text(_ text: String, _ size: Int) -> String {
+            "{msg_hdr={msg_name=NULL, msg_namelen=0, msg_iov=[{iov_base=\"\(text)\", iov_len=\(size)}], msg_iovlen=1, "
+                + "msg_controllen=0, msg_flags=0}, msg_len=\(text.utf8.count)}"
+        }
+        let two = message("ab", of: 2) + message("c", of: 8)
+        #expect(
+            Self.line("sendmmsg", [3, 0x1000, 2, 0], result: 2, two)
+                == "sendmmsg(3, [\(text("ab", 2)), \(text("c", 8))], 2, 0) = 2")
+        #expect(
+            Self.line("recvmmsg", [3, 0x1000, 9, 0, 0], result: 3, two)
+                == "recvmmsg(3, [\(text("ab", 2)), \(text("c", 8)), ...], 9, 0, NULL) = 3")
+        #expect(
+            Self.line("recvmmsg", [3, 0x1000, 9, 0, 0], result: -11)
+                .hasPrefix("recvmmsg(3, 0x1000, 9, 0, NULL) = -1 EAGAIN"))
+    }
+
+    @Test func `waits tell that they timed out, or what they left of the time`() {
+        func list(_ events: Int16) -> Capture {
+            Capture(
+                argument: 0, kind: SYSCALL_CAPTURE_ARRAY, bytes: Self.bytes(Int32(4)) + Self.bytes(Int16(1), events),
+                flags: events < 0 ? 0 : SYSCALL_AT_EXIT.rawValue)
+        }
+        func time(_ argument: Int, _ nanoseconds: Int, atExit: Bool) -> Capture {
+            Self.structure(argument, Self.bytes(0, nanoseconds), atExit: atExit)
+        }
+        let start = "ppoll([{fd=4, events=POLLIN}], 1, {tv_sec=0, tv_nsec=9}, NULL, 8) = "
+        let asked = [list(-1), time(2, 9, atExit: false)]
+        #expect(
+            Self.line("ppoll", [0x1000, 1, 0x2000, 0, 8], asked + [list(0), time(2, 0, atExit: true)])
+                == start + "0 (Timeout)")
+        #expect(
+            Self.line("ppoll", [0x1000, 1, 0x2000, 0, 8], result: 1, asked + [list(1), time(2, 5, atExit: true)])
+                == start + "1 ([{fd=4, revents=POLLIN}], left {tv_sec=0, tv_nsec=5})")
+        let set = Capture(
+            argument: 1, kind: SYSCALL_CAPTURE_ARRAY, bytes: Self.bytes(UInt64(16)), flags: SYSCALL_AT_EXIT.rawValue)
+        #expect(
+            Self.line("select", [5, 0x1000, 0, 0, 0x2000], result: 1, [set, time(4, 7, atExit: true)])
+                .hasSuffix(" = 1 (in [4], left {tv_sec=0, tv_usec=7})"))
+    }
+
+    @Test func `a set of signals that is not the kernel's size is an address`() {
+        let set = Self.structure(1, Self.bytes(UInt64(2)), atExit: false)
+        #expect(
+            Self.line("rt_sigprocmask", [0, 0x1000, 0, 8], [set]) == "rt_sigprocmask(SIG_BLOCK, [INT], NULL, 8) = 0")
+        #expect(
+            Self.line("rt_sigprocmask", [0, 0x1000, 0, 4], [set]) == "rt_sigprocmask(SIG_BLOCK, 0x1000, NULL, 4) = 0")
+        let frame = Self.structure(0, Self.bytes(UInt64(0x4002)), atExit: false)
+        #expect(Self.line("rt_sigreturn", [0x1000], result: 3, [frame]) == "rt_sigreturn({mask=[INT TERM]}) = 3")
+        let action = Self.structure(1, Self.bytes(UInt64(1), 0x400_0000, 0x5000, 0), atExit: false)
+        #expect(
+            Self.line("rt_sigaction", [2, 0x1000, 0, 8], [action])
+                == "rt_sigaction(SIGINT, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=SA_RESTORER, sa_restorer=0x5000}, "
+                + "NULL, 8) = 0")
+    }
+
+    @Test func `capabilities have their names`() {
+        let header = Self.structure(0, Self.bytes(UInt32(0x2008_0522), 7), atExit: false)
+        let data = Self.structure(1, Self.bytes(UInt32(1), 0x21, 0, 0x100, 0, 0))
+        #expect(
+            Self.line("capget", [0x1000, 0x2000], [header, data])
+                == "capget({version=_LINUX_CAPABILITY_VERSION_3, pid=7}, "
+                + "{effective=1<<CAP_CHOWN|1<<CAP_CHECKPOINT_RESTORE, permitted=1<<CAP_CHOWN|1<<CAP_KILL, "
+                + "inheritable=0}) = 0")
+        #expect(Self.line("prctl", [23, 5, 7, 7, 7], result: 1) == "prctl(PR_CAPBSET_READ, CAP_KILL) = 1")
+    }
+
+    @Test func `a terminal's modes and requests without a name`() {
+        let modes = Self.structure(2, Self.bytes(UInt32(0x500), 5, 0xbf, 0x8a3b))
+        #expect(
+            Self.line("ioctl", [0, 0x5401, 0x1000], [modes])
+                == "ioctl(0, TCGETS, {c_iflag=ICRNL|IXON, c_oflag=NL0|CR0|TAB0|BS0|VT0|FF0|OPOST|ONLCR, "
+                + "c_cflag=B38400|CS8|CREAD, c_lflag=ISIG|ICANON|ECHO|ECHOE|ECHOK|IEXTEN|ECHOCTL|ECHOKE, ...}) = 0")
+        #expect(
+            Self.line("ioctl", [0, 0xc010_1234, 5])
+                == "ioctl(0, _IOC(_IOC_READ|_IOC_WRITE, 0x12, 0x34, 0x10), 0x5) = 0")
+        #expect(Self.line("ioctl", [0, 0x7678, 5]) == "ioctl(0, _IOC(_IOC_NONE, 0x76, 0x78, 0), 0x5) = 0")
+        #expect(Self.line("ioctl", [0, 0x540b, 1]) == "ioctl(0, TCFLSH, TCOFLUSH) = 0")
+    }
+
+    @Test func `sizes, limits, modes and times`() {
+        let sizes = [Self.structure(2, Self.bytes(Int32(110)), atExit: false), Self.structure(2, Self.bytes(Int32(2)))]
+        #expect(Self.line("getsockname", [3, 0, 0x1000], sizes) == "getsockname(3, NULL, [110 => 2]) = 0")
+        #expect(Self.line("accept", [3, 0, 0x1000], result: -11, [sizes[0]]).hasPrefix("accept(3, NULL, [110]) = -1"))
+        let limit = Self.structure(1, Self.bytes(8 << 20, 1000), atExit: false)
+        #expect(
+            Self.line("setrlimit", [3, 0x1000], [limit])
+                == "setrlimit(RLIMIT_STACK, {rlim_cur=8192*1024, rlim_max=1000}) = 0")
+        #expect(Self.line("mknod", [0, 0o41777, 0]) == "mknod(NULL, S_IFDIR|S_ISVTX|0777) = 0")
+        let left = Self.structure(1, Self.bytes(0, 5))
+        #expect(
+            Self.line("nanosleep", [0, 0x1000], result: -4, [left]).hasPrefix(
+                "nanosleep(NULL, {tv_sec=0, tv_nsec=5}) = -1 EINTR"))
+        #expect(Self.line("nanosleep", [0, 0x1000]) == "nanosleep(NULL, 0x1000) = 0")
+        #expect(Self.line("sched_getscheduler", [0], result: 3) == "sched_getscheduler(0) = 3 (SCHED_BATCH)")
+        #expect(Self.line("shmget", [0, 4096, 0o1600]) == "shmget(IPC_PRIVATE, 4096, IPC_CREAT|0600) = 0")
+        #expect(Self.line("mremap", [0, 1, 2, 0, 9]) == "mremap(0, 1, 2, 0) = 0")
+        #expect(Self.line("mremap", [0, 1, 2, 3, 9]) == "mremap(0, 1, 2, MREMAP_MAYMOVE|MREMAP_FIXED, 0x9) = 0")
+        let random = Capture(
+            argument: 0, kind: SYSCALL_CAPTURE_BUFFER, bytes: [0x41, 0xff], flags: SYSCALL_AT_EXIT.rawValue)
+        #expect(
+            Self.line("getrandom", [0x1000, 2, 1], result: 2, [random])
+                == #"getrandom("\x41\xff", 2, GRND_NONBLOCK) = 2"#)
     }
 
     @Test func `a wait that found no child tells of none`() {

@@ -9,8 +9,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 static void masks(void) {
@@ -117,6 +120,70 @@ static void polls(const int *ends, int file) {
     check(syscall(SYS_ppoll, wanted, 40, &none, nullptr, 8), "ppoll");
 }
 
+/// Two messages at once, the second one of two pieces.
+static void several(void) {
+    struct iovec out[] = {{.iov_base = "ab", .iov_len = 2}, {.iov_base = "cde", .iov_len = 3}};
+    struct mmsghdr messages[] = {{.msg_hdr = {.msg_iov = out, .msg_iovlen = 1}},
+                                 {.msg_hdr = {.msg_iov = out, .msg_iovlen = 2}}};
+    char text[3][4];
+    struct iovec in[] = {{text[0], 4}, {text[1], 4}, {text[2], 4}};
+    int pair[2];
+    check(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), "socketpair");
+    check(sendmmsg(pair[0], messages, 2, 0), "sendmmsg");
+    messages[0].msg_hdr.msg_iov = in;
+    messages[1].msg_hdr.msg_iov = in + 1;
+    check(recvmmsg(pair[1], messages, 2, 0, nullptr), "recvmmsg");
+    if (recvmmsg(pair[1], messages, 2, MSG_DONTWAIT, nullptr) >= 0)
+        fail("recvmmsg of nothing");
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/// What an iovec and a msghdr lead to, in pages that nobody has touched.
+static void untouched(const int *ends) {
+    const int self = (int)check(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "/proc/self/exe");
+    int pair[2];
+    check(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), "socketpair");
+    for (unsigned i = 0; i < 2; i++) {
+        struct iovec text = {mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, self, 0), 4};
+        struct msghdr message = {.msg_iov = &text, .msg_iovlen = 1};
+        if (text.iov_base == MAP_FAILED)
+            fail("mmap");
+        check(i ? sendmsg(pair[0], &message, 0) : writev(ends[1], &text, 1), "writev, sendmsg");
+    }
+    close(self);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void counts(void) {
+    char entries[4096];
+    char *environment[] = {"A=1", "B=2", "C=3", nullptr};
+    const int folder = (int)check(open("/proc/sys", O_RDONLY | O_DIRECTORY), "/proc/sys");
+    check(syscall(SYS_getdents64, folder, entries, sizeof entries), "getdents64");
+    check(syscall(SYS_getdents64, folder, entries, sizeof entries), "getdents64");
+    close(folder);
+    syscall(SYS_execve, "/nowhere", nullptr, environment);
+}
+
+static void wake(int) {}
+
+/// One sleep that a signal ends, and one that none does.
+static void sleeps(void) {
+    const struct sigaction action = {.sa_handler = wake};
+    const struct itimerval soon = {.it_value = {.tv_usec = 10'000}};
+    struct timespec sleep = {.tv_sec = 5}, left;
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    check(sigprocmask(SIG_UNBLOCK, &alarm, nullptr), "sigprocmask");
+    check(sigaction(SIGALRM, &action, nullptr), "sigaction");
+    check(setitimer(ITIMER_REAL, &soon, nullptr), "setitimer");
+    syscall(SYS_nanosleep, &sleep, &left);
+    sleep = (struct timespec){.tv_nsec = 1000};
+    check(syscall(SYS_nanosleep, &sleep, &left), "nanosleep");
+}
+
 int run_lists(int, char **) {
     int ends[2];
     // Whatever is open already: the descriptors are the same in each run.
@@ -130,5 +197,9 @@ int run_lists(int, char **) {
     sets(ends, file);
     messages(ends, file);
     polls(ends, file);
+    several();
+    untouched(ends);
+    counts();
+    sleeps();
     return 0;
 }

@@ -79,9 +79,10 @@ struct apus_stop {
     enum apus_stop_kind kind;
     /// Of the i386 table.
     int is_compat;
-    /// Of a call that begins: its number and arguments.
+    /// Of a call that begins: its number and arguments, and the stack pointer.
     long number;
     uint64_t arguments[6];
+    uint64_t stack_pointer;
     /// Of a call that returns.
     long result;
 };

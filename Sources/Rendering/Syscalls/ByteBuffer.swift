@@ -141,21 +141,22 @@ public struct ByteBuffer: ~Copyable {
     }
 
     /// Bytes of a target as C writes them: what is not printable ASCII is escaped, so that they are safe
-    /// on any terminal. A digit after an octal escape would be part of it, so that it has three digits.
+    /// on any terminal. An octal escape is as short as it can be; an octal digit after it would be part of it, so
+    /// that it has three digits before one.
     public mutating func append(escaped bytes: UnsafeRawBufferPointer) {
         // Four for each, at most.
         reserve(4 * bytes.count)
-        for byte in bytes {
+        for (index, byte) in bytes.enumerated() {
             if byte >= 0x20 && byte < 0x7f && byte != 0x22 && byte != 0x5c {
                 base[count] = byte
                 count += 1
             } else {
-                append(escape: byte)
+                append(escape: byte, before: index + 1 < bytes.count ? bytes[index + 1] : 0)
             }
         }
     }
 
-    private mutating func append(escape byte: UInt8) {
+    private mutating func append(escape byte: UInt8, before next: UInt8) {
         append(0x5c)
         switch byte {
         case 0x22, 0x5c: append(byte)
@@ -164,10 +165,10 @@ public struct ByteBuffer: ~Copyable {
         case 0x0d: append(0x72)
         case 0x0b: append(0x76)
         case 0x0c: append(0x66)
-        case 0: append(0x30)
         default:
-            append(0x30 | byte >> 6)
-            append(0x30 | byte >> 3 & 7)
+            let isFull = next & 0xf8 == 0x30
+            if isFull || byte >= 0o100 { append(0x30 | byte >> 6) }
+            if isFull || byte >= 0o10 { append(0x30 | byte >> 3 & 7) }
             append(0x30 | byte & 7)
         }
     }

@@ -91,11 +91,28 @@ extension SyscallDecoder {
 
     // MARK: - ioctl(2)
 
+    /// Its name, or what its number is made of: include/uapi/asm-generic/ioctl.h.
+    func append(request: UInt64, to buffer: inout ByteBuffer) {
+        if names.ioctl.has(request) { return names.ioctl.append(choice: request, to: &buffer) }
+        buffer.append("_IOC(")
+        names["ioc"].append(mask: request >> 30, to: &buffer)
+        for part in [request >> 8 & 0xff, request & 0xff, request >> 16 & 0x3fff] {
+            buffer.append(", ")
+            buffer.append(hex: part)
+        }
+        buffer.append(")")
+    }
+
     /// False: the request takes no argument.
     func append(ioctl step: SyscallPlan.Step, argument: Int, value: UInt64, to buffer: inout ByteBuffer) -> Bool {
         let request = record.argument(1) & 0xffff_ffff
         // FIOCLEX, FIONCLEX, TIOCNOTTY, TIOCEXCL, TIOCNXCL
         if [0x5451, 0x5450, 0x5422, 0x540c, 0x540d].contains(request) { return false }
+        // TCFLSH
+        if request == 0x540b {
+            names["flush"].append(choice: value, to: &buffer)
+            return true
+        }
         guard let found = capture(SYSCALL_CAPTURE_STRUCT, argument, atExit: true), found.bytes.count >= 8 else {
             buffer.append(hex: value)
             return true
@@ -114,9 +131,33 @@ extension SyscallDecoder {
                 buffer.append(decimal: UInt64(found.bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)))
             }
             buffer.append("}")
+        // TCGETS, TCSETS, TCSETSW, TCSETSF
+        case 0x5401...0x5404 where found.bytes.count >= 16:
+            let flags: [(StaticString, String)] = [
+                ("{c_iflag=", "iflag"), (", c_oflag=", "oflag"), (", c_cflag=", "cflag"), (", c_lflag=", "lflag"),
+            ]
+            for (index, (label, set)) in flags.enumerated() {
+                buffer.append(label)
+                let value = found.bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)
+                names[set].append(mask: UInt64(value), to: &buffer)
+            }
+            buffer.append(", ...}")
         default: buffer.append(hex: value)
         }
         return true
+    }
+
+    // MARK: - System V IPC
+
+    /// `IPC_CREAT|0600`.
+    func append(ipcFlags value: UInt64, to buffer: inout ByteBuffer) {
+        // shmget(2) has other flags than semget(2) and msgget(2).
+        let set = names[record.header.number == 29 ? "shmflags" : "ipcflags"]
+        if value & ~0o777 != 0 {
+            set.append(mask: value & ~0o777, to: &buffer)
+            buffer.append("|")
+        }
+        buffer.append(octal: value & 0o777)
     }
 
     // MARK: - prctl(2)
@@ -145,9 +186,15 @@ extension SyscallDecoder {
             buffer.append("[")
             if option == 2 { names.append(signal: number, to: &buffer) } else { buffer.append(decimal: number) }
             buffer.append("]")
-        // PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_SET_TIMERSLACK,
-        // PR_SET_CHILD_SUBREAPER
-        case 4, 8, 23, 24, 29, 36: buffer.append(decimal: value)
+        // PR_CAPBSET_READ, PR_CAPBSET_DROP; PR_CAP_AMBIENT
+        case 23, 24: names["cap"].append(choice: value, to: &buffer)
+        case 47 where argument == 1: names["ambient"].append(choice: value, to: &buffer)
+        case 47 where argument == 2 && (1...3).contains(record.argument(1)):
+            names["cap"].append(choice: value, to: &buffer)
+        // PR_SET_SECCOMP
+        case 22 where argument == 1: names["seccompmode"].append(choice: value, to: &buffer)
+        // PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_TIMERSLACK, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS
+        case 4, 8, 29, 36, 38: buffer.append(decimal: value)
         default: buffer.append(hex: value)
         }
         return true

@@ -78,7 +78,10 @@ extension SyscallDecoder {
             case 2 where level == SOL_SOCKET && data.count >= 12:
                 buffer.append(", cmsg_data=")
                 append(credentials: data, to: &buffer)
-            default: if size > head { buffer.append(", ...") }
+            default:
+                guard size > head else { break }
+                buffer.append(", cmsg_data=")
+                append(controlData: data, level: level, type: type, isCut: isCut, to: &buffer)
             }
             buffer.append("}")
             isBroken = size < head
@@ -90,6 +93,49 @@ extension SyscallDecoder {
             buffer.append(found.bytes.count < head ? "..." : ", ...")
         }
         buffer.append("]")
+    }
+
+    /// Of a control message that hands nothing on: a time, a number, where a datagram went; else bytes.
+    private func append(
+        controlData data: UnsafeRawBufferPointer, level: Int32, type: Int32, isCut: Bool, to buffer: inout ByteBuffer
+    ) {
+        func member(_ name: StaticString, _ value: Int64) {
+            buffer.append(name)
+            buffer.append(signed: value)
+        }
+        func address(_ name: StaticString, _ offset: Int) {
+            buffer.append(name)
+            append(
+                address: UnsafeRawBufferPointer(rebasing: data[offset..<offset + 4]), family: UInt16(AF_INET),
+                to: &buffer)
+            buffer.append("\")")
+        }
+        switch (level, type, data.count) {
+        // SO_TIMESTAMP, SO_TIMESTAMPNS
+        case (SOL_SOCKET, 29, 16), (SOL_SOCKET, 35, 16):
+            member("{tv_sec=", data.loadUnaligned(as: Int64.self))
+            member(
+                type == 29 ? ", tv_usec=" : ", tv_nsec=", data.loadUnaligned(fromByteOffset: 8, as: Int64.self))
+            buffer.append("}")
+        // IP_TOS is one byte.
+        case (Int32(IPPROTO_IP), 1, 1):
+            member("[", Int64(data[0]))
+            buffer.append("]")
+        // IP_PKTINFO
+        case (Int32(IPPROTO_IP), 8, 12):
+            member("{ipi_ifindex=", Int64(data.loadUnaligned(as: Int32.self)))
+            address(", ipi_spec_dst=inet_addr(\"", 4)
+            address(", ipi_addr=inet_addr(\"", 8)
+            buffer.append("}")
+        // IP_TTL and its like, IPV6_HOPLIMIT, UDP_GRO.
+        case (_, _, 4):
+            member("[", Int64(data.loadUnaligned(as: Int32.self)))
+            buffer.append("]")
+        default:
+            buffer.append("\"")
+            buffer.append(escaped: data)
+            buffer.append(isCut ? "\"..." : "\"")
+        }
     }
 
     /// struct ucred.

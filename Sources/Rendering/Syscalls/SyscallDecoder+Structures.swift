@@ -10,7 +10,7 @@ extension SyscallDecoder {
         let kind =
             switch step.kind {
             case .sockaddr, .cpuset: SYSCALL_CAPTURE_SIZED
-            case .pollfds, .epollevents, .ids: SYSCALL_CAPTURE_ARRAY
+            case .pollfds, .epollevents, .ids, .sembufs: SYSCALL_CAPTURE_ARRAY
             default: SYSCALL_CAPTURE_STRUCT
             }
         return capture(kind, argument, atExit: step.atExit)
@@ -21,7 +21,9 @@ extension SyscallDecoder {
     ) {
         // wait4 that found no child to tell of wrote nothing.
         let isEmptyWait = record.header.result == 0 && (step.kind == .status || record.header.number == 61)
-        guard let capture = captured(step, argument), !capture.has(SYSCALL_FAULT), !isEmptyWait else {
+        // A set of another size than the kernel's is refused.
+        let isOddSet = (step.kind == .sigset || step.kind == .sigaction) && record.argument(step.count) != 8
+        guard let capture = captured(step, argument), !capture.has(SYSCALL_FAULT), !isEmptyWait, !isOddSet else {
             return append(pointer: value, to: &buffer)
         }
         let bytes = capture.bytes
@@ -42,12 +44,21 @@ extension SyscallDecoder {
             buffer.append(signed: Int64(bitPattern: u64(offset + 8)))
             buffer.append("}")
         }
+        /// Words, one after another.
+        func members(_ labels: [StaticString], at offset: Int) {
+            for (index, label) in labels.enumerated() {
+                buffer.append(label)
+                buffer.append(decimal: u64(offset + 8 * index))
+            }
+        }
         switch step.kind {
         case .sockaddr: append(socketAddress: bytes, to: &buffer)
         case .stat: append(mode: u32(24), size: u64(48), device: u64(40), prefix: "st_", to: &buffer)
         case .statx:
             buffer.append("{stx_mask=")
             SyscallNameSet.all["statx"]?.append(mask: u32(0), to: &buffer)
+            buffer.append(", stx_attributes=")
+            names["statx_attributes"].append(mask: u64(8), to: &buffer)
             buffer.append(", stx_mode=")
             append(fileMode: u16(28), to: &buffer)
             buffer.append(", stx_size=")
@@ -80,6 +91,10 @@ extension SyscallDecoder {
             append(limit: u64(8), to: &buffer)
             buffer.append("}")
         case .sigset: names.append(signals: u64(0), to: &buffer)
+        case .frame:
+            buffer.append("{mask=")
+            names.append(signals: u64(0), to: &buffer)
+            buffer.append("}")
         case .sigaction:
             buffer.append("{sa_handler=")
             switch u64(0) {
@@ -91,6 +106,11 @@ extension SyscallDecoder {
             names.append(signals: u64(24), to: &buffer)
             buffer.append(", sa_flags=")
             names.saflags.append(mask: u64(8), to: &buffer)
+            // SA_RESTORER
+            if u64(8) & 0x400_0000 != 0 {
+                buffer.append(", sa_restorer=")
+                append(pointer: u64(16), to: &buffer)
+            }
             buffer.append("}")
         case .stack:
             buffer.append("{ss_sp=")
@@ -110,6 +130,13 @@ extension SyscallDecoder {
         case .intPointer:
             buffer.append("[")
             buffer.append(signed: Int64(Int32(truncatingIfNeeded: u32(0))))
+            // One that is read and written.
+            if !step.atExit, let after = self.capture(SYSCALL_CAPTURE_STRUCT, argument, atExit: true),
+                after.bytes.count >= 4, after.bytes.loadUnaligned(as: UInt32.self) != u32(0)
+            {
+                buffer.append(" => ")
+                buffer.append(signed: Int64(after.bytes.loadUnaligned(as: Int32.self)))
+            }
             buffer.append("]")
         case .status: append(status: u32(0), to: &buffer)
         case .utsname:
@@ -125,14 +152,22 @@ extension SyscallDecoder {
         case .sysinfo:
             buffer.append("{uptime=")
             buffer.append(decimal: u64(0))
-            buffer.append(", totalram=")
-            buffer.append(decimal: u64(32))
-            buffer.append(", freeram=")
-            buffer.append(decimal: u64(40))
-            buffer.append(", ...}")
+            buffer.append(", loads=")
+            append(list: 3, isCut: false, to: &buffer) { index, buffer in
+                buffer.append(decimal: u64(8 + 8 * index))
+            }
+            let labels: [StaticString] = [
+                ", totalram=", ", freeram=", ", sharedram=", ", bufferram=", ", totalswap=", ", freeswap=",
+            ]
+            members(labels, at: 32)
+            buffer.append(", procs=")
+            buffer.append(decimal: u16(80))
+            members([", totalhigh=", ", freehigh="], at: 88)
+            buffer.append(", mem_unit=")
+            buffer.append(decimal: u32(104))
+            buffer.append("}")
         case .pollfds:
-            // Of a call that has not answered, what is there is an earlier one's.
-            let answer = self.capture(SYSCALL_CAPTURE_ARRAY, argument, atExit: true)?.bytes
+            // What it found is told with the result.
             append(list: bytes.count / 8, isCut: capture.has(SYSCALL_CUT), to: &buffer) { index, buffer in
                 let descriptor = Int32(truncatingIfNeeded: u32(8 * index))
                 buffer.append("{fd=")
@@ -141,14 +176,6 @@ extension SyscallDecoder {
                 if descriptor >= 0 {
                     buffer.append(", events=")
                     names.poll.append(mask: u16(8 * index + 4), to: &buffer)
-                }
-                let end = 8 * index + 8
-                if let answer, answer.count >= end {
-                    let found = answer.loadUnaligned(fromByteOffset: end - 2, as: UInt16.self)
-                    if found != 0 {
-                        buffer.append(", revents=")
-                        names.poll.append(mask: UInt64(found), to: &buffer)
-                    }
                 }
                 buffer.append("}")
             }
@@ -220,12 +247,71 @@ extension SyscallDecoder {
         case .statfs:
             buffer.append("{f_type=")
             names.magic.append(choice: u64(0), to: &buffer)
-            let labels: [StaticString] = [", f_bsize=", ", f_blocks=", ", f_bfree=", ", f_bavail="]
+            let labels: [StaticString] = [
+                ", f_bsize=", ", f_blocks=", ", f_bfree=", ", f_bavail=", ", f_files=", ", f_ffree=",
+            ]
+            members(labels, at: 8)
+            buffer.append(", f_fsid={val=[")
+            buffer.append(hex: u32(56))
+            buffer.append(", ")
+            buffer.append(hex: u32(60))
+            buffer.append("]}")
+            members([", f_namelen=", ", f_frsize="], at: 64)
+            buffer.append(", f_flags=")
+            names["statfs"].append(mask: u64(80), to: &buffer)
+            buffer.append("}")
+        case .tms:
+            members(["{tms_utime=", ", tms_stime=", ", tms_cutime=", ", tms_cstime="], at: 0)
+            buffer.append("}")
+        case .mqattr:
+            buffer.append("{mq_flags=")
+            names["pipe"].append(mask: u64(0), to: &buffer)
+            members([", mq_maxmsg=", ", mq_msgsize=", ", mq_curmsgs="], at: 8)
+            buffer.append("}")
+        case .capheader:
+            buffer.append("{version=")
+            names["capversion"].append(choice: u32(0), to: &buffer)
+            buffer.append(", pid=")
+            buffer.append(signed: Int64(Int32(truncatingIfNeeded: u32(4))))
+            buffer.append("}")
+        case .capabilities:
+            // The low words of all three sets, then the high ones.
+            let labels: [StaticString] = ["{effective=", ", permitted=", ", inheritable="]
             for (index, label) in labels.enumerated() {
                 buffer.append(label)
-                buffer.append(decimal: u64(8 + 8 * index))
+                append(capabilities: u32(4 * index) | u32(4 * index + 12) << 32, to: &buffer)
             }
-            buffer.append(", ...}")
+            buffer.append("}")
+        case .schedattr:
+            buffer.append("{size=")
+            buffer.append(decimal: u32(0))
+            buffer.append(", sched_policy=")
+            names["sched"].append(mask: u32(4), to: &buffer)
+            buffer.append(", sched_flags=")
+            names["schedflags"].append(mask: u64(8), to: &buffer)
+            buffer.append(", sched_nice=")
+            buffer.append(signed: Int64(Int32(truncatingIfNeeded: u32(16))))
+            buffer.append(", sched_priority=")
+            buffer.append(decimal: u32(20))
+            members([", sched_runtime=", ", sched_deadline=", ", sched_period="], at: 24)
+            // The kernel's first layout ends here.
+            if u32(0) >= 56 {
+                buffer.append(", sched_util_min=")
+                buffer.append(decimal: u32(48))
+                buffer.append(", sched_util_max=")
+                buffer.append(decimal: u32(52))
+            }
+            buffer.append("}")
+        case .sembufs:
+            append(list: bytes.count / 6, isCut: capture.has(SYSCALL_CUT), to: &buffer) { index, buffer in
+                buffer.append("{sem_num=")
+                buffer.append(decimal: u16(6 * index))
+                buffer.append(", sem_op=")
+                buffer.append(signed: Int64(Int16(truncatingIfNeeded: u16(6 * index + 2))))
+                buffer.append(", sem_flg=")
+                names["semflags"].append(mask: u16(6 * index + 4), to: &buffer)
+                buffer.append("}")
+            }
         default: append(pointer: value, to: &buffer)
         }
     }
@@ -282,11 +368,29 @@ extension SyscallDecoder {
         case S_IFSOCK: buffer.append("S_IFSOCK|")
         default: break
         }
-        buffer.append(octal: mode & 0o7777)
+        if mode & 0o4000 != 0 { buffer.append("S_ISUID|") }
+        if mode & 0o2000 != 0 { buffer.append("S_ISGID|") }
+        if mode & 0o1000 != 0 { buffer.append("S_ISVTX|") }
+        buffer.append(octal: mode & 0o777)
     }
 
     private func append(limit: UInt64, to buffer: inout ByteBuffer) {
-        if limit == .max { buffer.append("RLIM64_INFINITY") } else { buffer.append(decimal: limit) }
+        if limit == .max { return buffer.append("RLIM64_INFINITY") }
+        let isKilo = limit > 1024 && limit % 1024 == 0
+        buffer.append(decimal: isKilo ? limit / 1024 : limit)
+        if isKilo { buffer.append("*1024") }
+    }
+
+    /// `1<<CAP_CHOWN|1<<CAP_KILL`.
+    private func append(capabilities set: UInt64, to buffer: inout ByteBuffer) {
+        if set == 0 { return buffer.append("0") }
+        var rest = set
+        while rest != 0 {
+            if rest != set { buffer.append("|") }
+            buffer.append("1<<")
+            names["cap"].append(choice: UInt64(rest.trailingZeroBitCount), to: &buffer)
+            rest &= rest - 1
+        }
     }
 
     /// wait(2)'s, in the words of its macros.

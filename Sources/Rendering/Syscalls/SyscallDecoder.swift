@@ -10,6 +10,8 @@ struct SyscallDecoder {
     let names: SyscallNameTable
     /// ``SyscallFormat/paths``.
     let paths: [[UInt8]]
+    /// Of several messages of an argument the one whose captures count; nil: there are not several.
+    var message: Int?
 
     /// Writes an argument. False: the call does not take it.
     @inline(__always)
@@ -44,7 +46,13 @@ struct SyscallDecoder {
             // O_CREAT, and what is O_TMPFILE without O_DIRECTORY.
             guard record.argument(step.count) & 0x40_0040 != 0 else { return false }
             buffer.append(octal: value & 0o7777)
-        case .clone: append(clone: value, to: &buffer)
+        case .unused: return false
+        case .newaddress:
+            // MREMAP_FIXED, MREMAP_DONTUNMAP
+            guard record.argument(step.count) & 6 != 0 else { return false }
+            append(pointer: value, to: &buffer)
+        case .clone: return append(clone: argument, value: value, to: &buffer)
+        case .ipcflags: append(ipcFlags: value & 0xffff_ffff, to: &buffer)
         case .id:
             let id = UInt32(truncatingIfNeeded: value)
             if id == .max { buffer.append("-1") } else { buffer.append(decimal: UInt64(id)) }
@@ -55,7 +63,7 @@ struct SyscallDecoder {
             else { return false }
             append(device: value, to: &buffer)
         case .protocol: append(protocol: step, value: value, to: &buffer)
-        case .ioctl: names.ioctl.append(choice: value & 0xffff_ffff, to: &buffer)
+        case .ioctl: append(request: value & 0xffff_ffff, to: &buffer)
         case .ioctlarg: return append(ioctl: step, argument: argument, value: value, to: &buffer)
         case .fcntl: return append(fcntl: argument, value: value, to: &buffer)
         case .prctl: return append(prctl: argument, value: value, to: &buffer)
@@ -64,11 +72,14 @@ struct SyscallDecoder {
         case .futex, .futextime: return append(futex: step, argument: argument, value: value, to: &buffer)
         case .fdset: append(descriptors: argument, atExit: false, value: value, to: &buffer)
         case .offset: append(offset: argument, value: value, to: &buffer)
+        case .bytes: append(bytes: argument, step: step, value: value, to: &buffer)
+        case .environment, .entries: append(counted: argument, step: step, value: value, to: &buffer)
         case .strings: append(strings: argument, value: value, to: &buffer)
         case .iovec:
             append(vectors: argument, of: record.argument(argument + 1), step: step, value: value, to: &buffer)
         case .sigmask: append(mask: argument, step: step, value: value, to: &buffer)
         case .message: append(message: argument, step: step, value: value, to: &buffer)
+        case .messages: append(messages: argument, step: step, value: value, to: &buffer)
         default: append(structure: step, argument: argument, value: value, to: &buffer)
         }
         return true
@@ -83,10 +94,17 @@ struct SyscallDecoder {
         _ kind: syscall_capture_kind, _ argument: Int, index: Int = 0, atExit: Bool
     ) -> SyscallCapture? {
         var found: SyscallCapture?
-        for capture in record.captures
-        where Int(capture.header.argument) == argument && capture.header.kind == UInt8(kind.rawValue)
-            && Int(capture.header.index) == index && capture.has(SYSCALL_AT_EXIT) == atExit
-        { found = capture }
+        var current = -1
+        for capture in record.captures {
+            if let message {
+                if capture.kind == SYSCALL_CAPTURE_MESSAGE { current += 1 }
+                guard current == message else { continue }
+            }
+            guard Int(capture.header.argument) == argument, capture.header.kind == UInt8(kind.rawValue),
+                Int(capture.header.index) == index, capture.has(SYSCALL_AT_EXIT) == atExit
+            else { continue }
+            found = capture
+        }
         return found
     }
 
@@ -158,6 +176,11 @@ struct SyscallDecoder {
                 file.socket_type == 1 ? "TCP" : file.socket_type == 2 ? "UDP" : file.socket_type == 3 ? "RAW" : "INET")
             if file.family == UInt16(AF_INET6) { buffer.append("v6") }
             buffer.append(":[")
+            // It has no address yet.
+            guard file.local_port != 0 || file.remote_port != 0 || file.socket_type == 3 else {
+                buffer.append(decimal: file.inode)
+                return buffer.append(0x5d)
+            }
             append(address: file.local, family: file.family, to: &buffer)
             buffer.append(0x3a)
             buffer.append(decimal: UInt64(file.local_port))
@@ -216,7 +239,7 @@ struct SyscallDecoder {
         case .fd: append(descriptor: Int32(truncatingIfNeeded: result), argument: SYSCALL_RESULT, to: &buffer)
         case .hex: buffer.append(hex: UInt64(bitPattern: result))
         case .octal: buffer.append(octal: UInt64(bitPattern: result))
-        case .fcntl, .select, .signal: appendRare(result: step, result, to: &buffer)
+        case .fcntl, .select, .poll, .signal, .choice: appendRare(result: step, result, to: &buffer)
         default: buffer.append(signed: result)
         }
     }
@@ -227,6 +250,12 @@ struct SyscallDecoder {
         switch step.kind {
         case .fcntl: append(fcntlResult: result, to: &buffer)
         case .select: append(selectResult: result, to: &buffer)
+        case .poll: append(pollResult: result, to: &buffer)
+        case .choice:
+            buffer.append(signed: result)
+            buffer.append(" (")
+            step.names?.append(choice: UInt64(bitPattern: result), to: &buffer)
+            buffer.append(")")
         default:
             buffer.append(signed: result)
             buffer.append(" (")

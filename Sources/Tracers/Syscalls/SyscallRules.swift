@@ -43,7 +43,8 @@ public enum SyscallRules {
                 for rule in bytes.bindMemory(to: syscall_rule.self).prefix(Int(rules.count)) {
                     kinds.insert(rule.kind)
                     // Descriptors in memory have files, too.
-                    if rule.stride > 0 || UInt32(rule.kind) == SYSCALL_CAPTURE_MESSAGE.rawValue {
+                    let messages = [SYSCALL_CAPTURE_MESSAGE, SYSCALL_CAPTURE_MESSAGES]
+                    if rule.stride > 0 || messages.contains(syscall_capture_kind(UInt32(rule.kind))) {
                         kinds.insert(UInt8(SYSCALL_CAPTURE_FILE.rawValue))
                     }
                 }
@@ -60,7 +61,8 @@ public enum SyscallRules {
             if parameter.type.atExit {
                 exit.append(rule)
             } else {
-                rule.is_written = isWritten(parameter.type, of: signature) ? 1 : 0
+                // Of a pollfd the kernel writes the third field alone, which is read anew at exit.
+                rule.is_written = parameter.type.isTwice && parameter.type.kind != .pollfds ? 1 : 0
                 entry.append(rule)
             }
             guard parameter.type.isTwice else { continue }
@@ -80,14 +82,8 @@ public enum SyscallRules {
         }
         var rules = syscall_rules()
         set((entry + exit).prefix(Int(SYSCALL_RULES)), in: &rules, entryCount: entry.count)
+        rules.is_of_interrupt = signature.parameters.contains(where: \.type.isOfInterrupt) ? 1 : 0
         return rules
-    }
-
-    /// Whether the kernel writes to what it has read. Of a pollfd it writes the third field alone, which is read
-    /// anew at exit; from a timeout it takes what has passed.
-    private static func isWritten(_ type: SyscallType, of signature: SyscallSignature) -> Bool {
-        if type.isTwice { return type.kind != .pollfds }
-        return [.timeval, .timespec].contains(type.kind) && ["select", "pselect6", "ppoll"].contains(signature.name)
     }
 
     private static func isOfAnyWidth(_ rule: syscall_rule) -> Bool {
@@ -114,12 +110,15 @@ public enum SyscallRules {
         // A name of up to 16 bytes, of PR_SET_NAME and PR_GET_NAME.
         case .prctl where type.atExit: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
         case .string: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
-        case .buffer: (kind, size) = (SYSCALL_CAPTURE_BUFFER, 0)
+        case .buffer, .bytes: (kind, size) = (SYSCALL_CAPTURE_BUFFER, 0)
+        case .environment: (kind, size) = (SYSCALL_CAPTURE_POINTERS, 0)
+        case .entries: (kind, size) = (SYSCALL_CAPTURE_ENTRIES, 0)
         case .strings: (kind, size) = (SYSCALL_CAPTURE_STRINGS, 0)
         case .iovec: (kind, size) = (SYSCALL_CAPTURE_IOVEC, 0)
         // Two words, as an iovec has them; a set of 64 signals.
         case .sigmask: (kind, size) = (SYSCALL_CAPTURE_IOVEC, 8)
-        case .message: (kind, size) = (SYSCALL_CAPTURE_MESSAGE, 0)
+        case .message: (kind, size) = (SYSCALL_CAPTURE_MESSAGE, 56)
+        case .messages: (kind, size) = (SYSCALL_CAPTURE_MESSAGES, 64)
         // sockaddr_storage; options are shorter, or told by their beginning.
         case .sockaddr, .optval: (kind, size) = (SYSCALL_CAPTURE_SIZED, 128)
         // CPUs up to the kernel's largest NR_CPUS, arch/x86/Kconfig.
@@ -129,25 +128,28 @@ public enum SyscallRules {
         case .ids: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 4)
         case .pollfds: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 8)
         case .epollevents: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 12)
+        case .sembufs: (kind, size) = (SYSCALL_CAPTURE_ARRAY, 6)
         // include/uapi/asm-generic and arch/x86's: the kernel's layouts.
         case .stat: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 144)
         case .statx: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 256)
         case .timespec, .timeval, .rlimit, .futextime: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 16)
-        case .timespecs, .itimerval, .itimerspec, .sigaction: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 32)
+        case .timespecs, .itimerval, .itimerspec, .sigaction, .tms, .mqattr: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 32)
         // struct flock; of rusage the two times; of siginfo what a child's end has.
         case .fcntl, .rusage: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 32)
         case .siginfo: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 48)
         case .sigevent: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 16)
         case .statfs: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 88)
-        // An int or a struct winsize.
-        case .ioctlarg: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 8)
-        case .sigset, .pipe, .offset: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 8)
+        // An int, a struct winsize, the flags of a termios.
+        case .ioctlarg: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 16)
+        case .sigset, .frame, .pipe, .offset, .capheader: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 8)
         case .status, .intPointer: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 4)
         case .epollevent: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 12)
-        case .openhow: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 24)
+        // Of capabilities two halves of three words each.
+        case .openhow, .capabilities: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 24)
         case .stack: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 24)
         case .cloneargs: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 64)
-        case .sysinfo: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 64)
+        case .sysinfo: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 112)
+        case .schedattr: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 56)
         // Six strings of 65 bytes each.
         case .utsname: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 390)
         default: return nil

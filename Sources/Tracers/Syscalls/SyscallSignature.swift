@@ -15,37 +15,46 @@ public struct SyscallType: Sendable, Equatable {
         case device
         /// Of the family in argument `count`.
         case `protocol`
-        /// An address whose memory is not read.
-        case pointer
+        /// An address whose memory is not read; what the call does not look at.
+        case pointer, unused
         /// A descriptor; one that a path begins at, which can be AT_FDCWD.
         case fd, dirfd
         /// A number of a signal.
         case signal
         /// One of a set of names, and flags of one; the set is ``SyscallType/names``.
         case choice, mask
-        /// Flags and a signal in one.
+        /// An argument of clone(2): flags and a signal in one, and what is there only if a flag says so.
         case clone
+        /// One that is there only if the flags in argument `count` ask for it, of mremap(2).
+        case newaddress
+        /// Permission bits behind flags of that name, of shmget(2) and its like.
+        case ipcflags
         /// The mode of an open, which is there only if the flags in argument `count` create.
         case openmode
         /// What another argument makes of it.
         case ioctl, ioctlarg, fcntl, prctl, sockopt, optval, futex, futextime
         // Memory.
-        /// A path, or any text, up to its NUL; bytes; argv; an array of iovec; a msghdr.
-        case path, string, buffer, strings, iovec, message
+        /// A path, or any text, up to its NUL; bytes, of text or not; argv; an array of iovec; a msghdr; an array of
+        /// mmsghdr.
+        case path, string, buffer, bytes, strings, iovec, message, messages
+        /// What is told by its address, and by how much there is: variables of an environment, directory entries.
+        case environment, entries
         /// Bytes; a socket's address; arrays of pollfd and of epoll_event; bits of an fd_set, and of a set of CPUs;
         /// ids; a loff_t.
         case sockaddr, pollfds, epollevents, fdset, cpuset, ids, offset
         /// Structures of that name; two timespecs; the kernel's sigset, sigaction and stack_t; the two descriptors of
         /// a pipe.
         case stat, statx, timespec, timespecs, timeval, itimerval, itimerspec, rlimit, sigset, sigaction, stack, pipe
-        /// A pointer to the kernel's sigset, and its size.
-        case sigmask
+        /// A pointer to the kernel's sigset, and its size; the one that rt_sigreturn(2) restores.
+        case sigmask, frame
         /// A status as wait(2) has it; structures of that name, clone_args and open_how among them.
         case status, utsname, sysinfo, epollevent, cloneargs, openhow, rusage, siginfo, sigevent, statfs
+        /// Structures of that name: of sched_setattr(2), of capset(2) its head and its data; an array of sembuf.
+        case tms, schedattr, capheader, capabilities, mqattr, sembufs
         /// An int that is pointed to.
         case intPointer
-        /// A result: the descriptors of which sets are ready.
-        case select
+        /// A result: the descriptors of which sets, or of which list, are ready.
+        case select, poll
     }
 
     /// How it is captured, and how it is written.
@@ -58,6 +67,8 @@ public struct SyscallType: Sendable, Equatable {
     public var atExit = false
     /// The kernel reads it, and writes it: it is read at entry, and again at the call's return.
     public var isTwice = false
+    /// The kernel writes it if a signal ends the call, and only then.
+    public var isOfInterrupt = false
 
     /// - Parameter kind: what it is; nothing else is told of it.
     public init(kind: Kind) { self.kind = kind }
@@ -123,6 +134,10 @@ extension SyscallType {
         if rest.hasSuffix("^") {
             atExit = true
             rest.removeLast()
+        } else if rest.hasSuffix("!") {
+            atExit = true
+            isOfInterrupt = true
+            rest.removeLast()
         } else if rest.hasSuffix("+") {
             isTwice = true
             rest.removeLast()
@@ -135,7 +150,7 @@ extension SyscallType {
             kind = .choice
             names = String(rest.dropFirst())
         default:
-            if rest == "int" && atExit {
+            if rest == "int" && (atExit || isTwice) {
                 kind = .intPointer
             } else if let found = Kind(rawValue: String(rest)) {
                 kind = found

@@ -70,7 +70,8 @@ extension SyscallTracer {
         if kinds.isEmpty { try object.set("has_rules", to: false) }
         try object.set("has_files", to: has(SYSCALL_CAPTURE_FILE))
         try object.set("has_strings", to: has(SYSCALL_CAPTURE_STRINGS))
-        try object.set("has_vectors", to: has(SYSCALL_CAPTURE_IOVEC, SYSCALL_CAPTURE_MESSAGE))
+        try object.set("has_vectors", to: has(SYSCALL_CAPTURE_IOVEC, SYSCALL_CAPTURE_MESSAGE, SYSCALL_CAPTURE_MESSAGES))
+        try object.set("has_counts", to: has(SYSCALL_CAPTURE_POINTERS, SYSCALL_CAPTURE_ENTRIES))
     }
 
     private static func set(_ filter: SyscallFilter, in object: borrowing OpenObject) throws(BPFError) {
