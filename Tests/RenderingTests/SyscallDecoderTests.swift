@@ -279,6 +279,18 @@ struct SyscallDecoderTests {
             flags: atExit ? SYSCALL_AT_EXIT.rawValue : 0, index: index)
     }
 
+    @Test(arguments: [
+        (AF_UNIX, 1, 0, "UNIX-STREAM:[9]"), (AF_UNIX, 2, 0, "UNIX:[9]"), (AF_INET, 1, 0, "TCP:[9]"),
+        (AF_INET, 1, 80, "TCP:[0.0.0.0:80]"), (AF_INET, 3, 0, "RAW:[0.0.0.0:0]"), (AF_NETLINK, 3, 0, "NETLINK:[9]"),
+    ])
+    func `a socket has its addresses, or its inode`(family: Int32, type: UInt16, port: UInt16, text: String) {
+        var file = syscall_file()
+        (file.mode, file.inode, file.family) = (S_IFSOCK, 9, UInt16(family))
+        (file.socket_type, file.local_port) = (type, port)
+        let capture = Capture(kind: SYSCALL_CAPTURE_FILE, bytes: withUnsafeBytes(of: &file) { Array($0) })
+        #expect(Self.line("close", [3], [capture]) == "close(3<\(text)>) = 0")
+    }
+
     @Test func `descriptors in a list have their files`() {
         let made = Self.structure(0, Self.bytes(Int32(4), 5))
         #expect(

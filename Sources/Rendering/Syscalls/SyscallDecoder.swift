@@ -195,9 +195,11 @@ struct SyscallDecoder {
         }
         switch kind {
         case S_IFSOCK:
+            // The kernel's names for protocols: net/unix/af_unix.c.
             buffer.append(
                 file.family == UInt16(AF_UNIX)
-                    ? "UNIX" : file.family == UInt16(AF_NETLINK) ? "NETLINK" : "socket")
+                    ? (file.socket_type == 1 ? "UNIX-STREAM" : "UNIX")
+                    : file.family == UInt16(AF_NETLINK) ? "NETLINK" : "socket")
         case S_IFIFO: buffer.append("pipe")
         // Its path was lost.
         default: buffer.append("file")
