@@ -68,6 +68,28 @@ struct SyscallDecoderTests {
         #expect(Self.line("fcntl", [3] + arguments, result: result) == "fcntl(3, " + end)
     }
 
+    @Test func `an owner is told by its kind`() {
+        let owner = Self.bytes(UInt32(1), 9) + [UInt8](repeating: 0, count: 24)
+        #expect(
+            Self.line("fcntl", [3, 15, 0x1000], [Self.structure(2, owner, atExit: false)])
+                == "fcntl(3, F_SETOWN_EX, {type=F_OWNER_PID, pid=9}) = 0")
+        #expect(
+            Self.line("fcntl", [3, 16, 0x1000], [Self.structure(2, owner)])
+                == "fcntl(3, F_GETOWN_EX, {type=F_OWNER_PID, pid=9}) = 0")
+        #expect(Self.line("fcntl", [3, 16, 0x1000]) == "fcntl(3, F_GETOWN_EX, 0x1000) = 0")
+    }
+
+    @Test func `a name of memory is told`() {
+        let name = Capture(
+            argument: 4, kind: SYSCALL_CAPTURE_STRING, bytes: Array("heap".utf8), flags: SYSCALL_AT_EXIT.rawValue)
+        #expect(
+            Self.line("prctl", [0x5356_4d41, 0, 0x1000, 4096, 0x2000], [name])
+                == #"prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0x1000, 4096, "heap") = 0"#)
+        #expect(
+            Self.line("prctl", [0x5356_4d41, 0, 0x1000, 4096, 0])
+                == "prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0x1000, 4096, NULL) = 0")
+    }
+
     @Test func `a lock is told as it was asked for, or as it was found`() {
         var lock = flock()
         (lock.l_type, lock.l_start, lock.l_len, lock.l_pid) = (1, 4, 2, 9)

@@ -25,9 +25,22 @@ extension SyscallDecoder {
         case 1024: names.lock.append(choice: low, to: &buffer)
         case 1026: names["notify"].append(mask: low, to: &buffer)
         case 1033: names.seals.append(mask: low, to: &buffer)
+        // F_SETOWN_EX, F_GETOWN_EX
+        case 15, 16: append(owner: argument, atExit: record.argument(1) == 16, value: value, to: &buffer)
         default: buffer.append(hex: value)
         }
         return true
+    }
+
+    /// struct f_owner_ex.
+    private func append(owner argument: Int, atExit: Bool, value: UInt64, to buffer: inout ByteBuffer) {
+        guard let found = capture(SYSCALL_CAPTURE_STRUCT, argument, atExit: atExit), found.bytes.count >= 8
+        else { return append(pointer: value, to: &buffer) }
+        buffer.append("{type=")
+        names["owner"].append(choice: UInt64(found.bytes.loadUnaligned(as: UInt32.self)), to: &buffer)
+        buffer.append(", pid=")
+        buffer.append(signed: Int64(found.bytes.loadUnaligned(fromByteOffset: 4, as: Int32.self)))
+        buffer.append("}")
     }
 
     /// struct flock.
@@ -169,8 +182,12 @@ extension SyscallDecoder {
         switch option {
         // PR_SET_PDEATHSIG
         case 1: names.append(signal: value & 0xffff_ffff, to: &buffer)
-        // PR_SET_NAME, PR_GET_NAME
-        case 15, 16:
+        // PR_SET_VMA: PR_SET_VMA_ANON_NAME, where, how much, its name.
+        case 0x5356_4d41 where argument == 1 && value == 0: buffer.append("PR_SET_VMA_ANON_NAME")
+        case 0x5356_4d41 where argument == 3: buffer.append(decimal: value)
+        // PR_SET_NAME, PR_GET_NAME; of PR_SET_VMA the name.
+        case 15, 16,
+            0x5356_4d41 where option < 17 || argument == 4:
             if let text = capture(SYSCALL_CAPTURE_STRING, argument, atExit: true), !text.has(SYSCALL_FAULT) {
                 append(string: text, to: &buffer)
             } else {

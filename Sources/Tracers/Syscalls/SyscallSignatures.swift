@@ -138,7 +138,7 @@ enum SyscallTexts {
         sigaltstack ss:stack old_ss:stack^
         statfs path:path buf:statfs^
         fstatfs fd:fd buf:statfs^
-        prctl option:|prctl arg2:prctl^ arg3:prctl arg4:prctl arg5:prctl
+        prctl option:|prctl arg2:prctl^ arg3:prctl arg4:prctl arg5:prctl^
         arch_prctl op:|arch_prctl addr:hex
         chroot path:path
         mount source:string target:path filesystemtype:string mountflags:&mount data:string
@@ -308,6 +308,24 @@ enum SyscallTexts {
         seccomp operation:|seccomp flags:hex args:pointer
         set_mempolicy mode:|mempolicy nodemask:pointer maxnode:uint
         get_mempolicy mode:int^ nodemask:pointer maxnode:uint addr:pointer flags:hex
+        rt_sigqueueinfo pid:int sig:signal uinfo:siginfo
+        rt_tgsigqueueinfo tgid:int tid:int sig:signal uinfo:siginfo
+        ptrace request:|ptrace pid:int addr:pointer data:pointer
+        bpf cmd:|bpf attr:pointer size:u32
+        syslog type:int bufp:buffer^#r len:int
+        adjtimex buf:pointer
+        clock_adjtime clockid:|clock buf:pointer
+        futex_waitv waiters:pointer nr_futexes:u32 flags:hex timeout:timespec clockid:|clock
+        mount_setattr dirfd:dirfd pathname:path flags:&at attr:pointer size:uint
+        fsconfig fd:fd cmd:u32 key:string value:string aux:int
+        fspick dirfd:dirfd pathname:path flags:hex = fd
+        pkey_alloc flags:hex access_rights:hex
+        pkey_free pkey:int
+        pkey_mprotect addr:hex len:uint prot:&prot pkey:int
+        landlock_create_ruleset attr:pointer size:uint flags:hex
+        landlock_restrict_self ruleset_fd:fd flags:hex
+        fanotify_init flags:hex event_f_flags:&open = fd
+        fanotify_mark fanotify_fd:fd flags:hex mask:hex dirfd:dirfd pathname:path
         mbind addr:hex len:uint mode:|mempolicy nodemask:pointer maxnode:uint flags:hex
         """
 
