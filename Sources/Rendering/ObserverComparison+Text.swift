@@ -71,10 +71,8 @@ extension ObserverComparison {
     }
 
     private func legend(_ style: TextStyle) -> String {
-        var marks = ComparisonFormat.legend(cells, of: data.design)
-        if data.design.settings.contains(where: { data.design.workload($0.workload).unit == .event }) {
-            marks.append("- no call, no fault")
-        }
+        let hasEvents = data.design.settings.contains { data.design.workload($0.workload).unit == .event }
+        let marks = (hasEvents ? ["- no call, no fault"] : []) + ComparisonFormat.legend(cells, of: data.design)
         return marks.isEmpty ? "" : style.dim(marks.joined(separator: "; ").wrapped(indent: 3, first: 1))
     }
 
