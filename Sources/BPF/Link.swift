@@ -40,6 +40,31 @@ public struct Link: ~Copyable {
     }
 }
 
+extension Link {
+    /// How many links there are on the whole machine, whoever made them, by which programs run at tracepoints,
+    /// in functions of the kernel, or on perf events; nil without CAP_SYS_ADMIN.
+    public static var tracingCount: Int? {
+        let kinds = [
+            BPF_LINK_TYPE_RAW_TRACEPOINT, BPF_LINK_TYPE_TRACING, BPF_LINK_TYPE_PERF_EVENT, BPF_LINK_TYPE_KPROBE_MULTI,
+        ]
+        var count = 0
+        var id: UInt32 = 0
+        while true {
+            let status = bpf_link_get_next_id(id, &id)
+            if status == -ENOENT { return count }
+            guard status == 0 else { return nil }
+            let descriptor = bpf_link_get_fd_by_id(id)
+            // It went meanwhile.
+            guard descriptor >= 0 else { continue }
+            defer { close(descriptor) }
+            var info = bpf_link_info()
+            var length = UInt32(MemoryLayout<bpf_link_info>.size)
+            guard bpf_obj_get_info_by_fd(descriptor, &info, &length) == 0 else { continue }
+            if kinds.contains(where: { $0.rawValue == info.type }) { count += 1 }
+        }
+    }
+}
+
 extension Object {
     /// Attaches a program where its section says: `tp_btf/…`, `fentry/…`, `fexit/…` and `iter/…`, to the
     /// kernel itself and not to a module; `raw_tp/…`, `tp/…` and libbpf's other automatic sections.

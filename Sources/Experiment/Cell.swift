@@ -11,8 +11,8 @@ public struct Cell: Sendable {
     public let runs: Int
     /// What the others failed of, starts and pilots included.
     public let failures: [String]
-    /// Runs that others disturbed. Times are of the others, where those are two thirds of all and at least
-    /// ``leastRuns``; else of all.
+    /// Runs that others disturbed. Times are of the others, where under each observer of the setting those are two
+    /// thirds of all and at least ``leastRuns``; else of all.
     public let disturbed: Int
     /// The section, in nanoseconds; nil: no run went well.
     public let section: Sample?

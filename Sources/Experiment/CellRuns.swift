@@ -5,8 +5,11 @@ import Statistics
 struct CellRuns {
     /// Measured runs that went well.
     let good: [ExperimentRun]
-    /// Of those, what times are told of: the runs that nobody disturbed, or all, where these are too few.
+    /// Of those, what times are told of.
     let counted: [ExperimentRun]
+    /// Measured runs that went well, with those that were made again: what is seen of one does not depend on how
+    /// long it took, and a loss is a loss.
+    private let all: [ExperimentRun]
     /// Runs without events.
     let starts: [ExperimentRun]
     /// One of them, or where it failed the pilot: what others made and saw is counted from there.
@@ -14,10 +17,13 @@ struct CellRuns {
     private let pilot: ExperimentRun?
     let failures: [String]
 
-    init(_ runs: [ExperimentRun]) {
+    /// - Parameter leavingOut: those that others disturbed.
+    init(_ runs: [ExperimentRun], leavingOut: Bool = false) {
         good = runs.filter { $0.phase == .measured && $0.failure == nil && $0.sectionNs != nil }
-        let calm = good.filter { $0.disturbance == nil }
-        counted = calm.count >= max(Cell.leastRuns, 2 * good.count / 3) ? calm : good
+        counted = leavingOut ? good.filter { $0.disturbance == nil } : good
+        all = runs.filter {
+            ($0.phase == .measured || $0.phase == .setAside) && $0.failure == nil && $0.sectionNs != nil
+        }
         starts = runs.filter { $0.phase == .start && $0.failure == nil }
         pilot = runs.last { $0.phase == .pilot && $0.failure == nil }
         // The one in the middle: where a program is loaded for the first time, it makes some calls more.
@@ -43,7 +49,13 @@ struct CellRuns {
     }
 
     /// The calls that each run made, where the observer counts them.
-    var counts: [UInt64] { good.compactMap(\.seenCalls) }
+    var counts: [UInt64] { all.compactMap(\.seenCalls) }
+
+    /// Whether so many were left alone that the others are not needed: two thirds, and enough for an interval.
+    var isCalm: Bool {
+        let calm = good.count { $0.disturbance == nil }
+        return calm >= Cell.leastRuns && 3 * calm >= 2 * good.count
+    }
 
     var section: Sample? { Sample(counted.compactMap(\.sectionNs).map { Double($0) }) }
 
@@ -113,7 +125,7 @@ struct CellRuns {
     private func information(
         _ observer: Observer, _ workload: Workload, _ threads: Int, _ counts: [UInt64]
     ) -> Cell.Information {
-        let lost = good.compactMap(\.lostEvents).max()
+        let lost = all.compactMap(\.lostEvents).max()
         func finding(
             _ status: Cell.Information.Status, _ expected: Double?, _ seen: Double?, missing: [UInt64] = [],
             gap: Cell.Information.Gap? = nil
@@ -125,7 +137,7 @@ struct CellRuns {
                 seen: seen.map { UInt64(max(0, $0)) }, lost: lost, missing: missing.max())
         }
         func unknown(_ expected: Double?, _ seen: Double?, _ gap: Cell.Information.Gap) -> Cell.Information {
-            finding(.unknown, expected, seen, gap: good.isEmpty ? .noRuns : seen == nil ? .silent : gap)
+            finding(.unknown, expected, seen, gap: all.isEmpty ? .noRuns : seen == nil ? .silent : gap)
         }
         if observer.mechanism == .none {
             return finding(.other, workload.unit == .fault ? median(\.events) : median(\.calls), nil)
@@ -136,7 +148,7 @@ struct CellRuns {
             let beside = starts.compactMap(\.seenFaults).min() ?? 0
             let expected = median(\.events)
             let seen = median { $0.seenFaults.map { $0 - min($0, beside) } }
-            let missing = good.compactMap { run -> UInt64? in
+            let missing = all.compactMap { run -> UInt64? in
                 let (seen, made) = (run.seenFaults ?? 0, (run.events ?? 0) + beside)
                 return seen + 8 < made ? made - seen : nil
             }
@@ -147,9 +159,9 @@ struct CellRuns {
         if let least = counts.min(), let most = counts.max() {
             // What a program makes differs from run to run, and not all observers see what comes before it.
             let margin = most - least + 32
-            let seen = good.compactMap(\.seenCalls)
-            guard seen.count == good.count, !seen.isEmpty, Double(most - least) < 0.02 * Double(least) else {
-                return unknown(Double(least), seen.count == good.count ? median(\.seenCalls) : nil, .varying)
+            let seen = all.compactMap(\.seenCalls)
+            guard seen.count == all.count, !seen.isEmpty, Double(most - least) < 0.02 * Double(least) else {
+                return unknown(Double(least), seen.count == all.count ? median(\.seenCalls) : nil, .varying)
             }
             let missing = seen.filter { $0 + margin < least }.map { least - $0 }
             return finding(
@@ -161,8 +173,8 @@ struct CellRuns {
         // What a run sees beyond a run without events is what it made beyond it. A thread's start and end
         // take a few calls more or less where several start at once.
         let tolerance = Int64(threads > 1 ? 8 * threads : 0)
-        var (missing, isKnown): ([UInt64], Bool) = ([], !good.isEmpty)
-        for run in good {
+        var (missing, isKnown): ([UInt64], Bool) = ([], !all.isEmpty)
+        for run in all {
             guard let seen = run.seenCalls, let made = run.calls else {
                 isKnown = false
                 continue
@@ -172,7 +184,7 @@ struct CellRuns {
         }
         let expected = median { $0.calls.map { $0 - min($0, madeAtStart) } }
         let seen = median { $0.seenCalls.map { $0 - min($0, seenAtStart) } }
-        guard isKnown else { return unknown(expected, good.contains { $0.seenCalls == nil } ? nil : seen, .uncounted) }
+        guard isKnown else { return unknown(expected, all.contains { $0.seenCalls == nil } ? nil : seen, .uncounted) }
         return finding(missing.isEmpty ? .complete : .lossy, expected, seen, missing: missing)
     }
 

@@ -25,8 +25,8 @@ public struct Design: Sendable, Codable, Equatable {
     public static let quickTarget = 0.008
     /// ``target`` without `--quick`, seconds.
     public static let standardTarget = 0.06
-    /// By how much medians have to differ for a verdict, relative to the smaller: what a machine does beside the
-    /// order of runs, which that does not average, is of this size. nil: it was stored by an Apus without it.
+    /// By how much medians have to differ for a verdict, relative to the smaller: where code and data happen to lie
+    /// in memory, or which CPU it is, makes smaller differences. nil: it was stored by an Apus without it.
     public var leastEffect: Double?
     /// ``leastEffect`` with `--quick`.
     public static let quickLeastEffect = 0.05
@@ -100,7 +100,8 @@ public struct Design: Sendable, Codable, Equatable {
         let seconds = [target, budget, limit]
         let names = workloads + observers.map(\.name)
         return (1...10_000).contains(runs) && (1...10_000).contains(best) && within > 0 && within < 1
-            && !threads.isEmpty && threads.allSatisfy { (1...1024).contains($0) }
+            && (1...1_000).contains(threads.count) && threads.allSatisfy { (1...1024).contains($0) }
+            && workloads.count * observers.count * threads.count <= 10_000
             && (0..<1).contains(leastEffect ?? 0) && seconds.allSatisfy { $0 > 0 && $0 <= 1e9 }
             && counts.allSatisfy { $0.count < 1 << 53 }
             && (1...1_000).contains(workloads.count) && (1...1_000).contains(observers.count)

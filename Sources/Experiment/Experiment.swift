@@ -71,7 +71,7 @@ public final class Experiment {
                     done: index, total: steps.count,
                     left: steps[index...].reduce(0) { $0 + (expected[$1.setting]?[$1.observer] ?? 0) },
                     step: "\(step.setting.workload) under \(step.observer)", isPlanned: index == 0))
-            if try measure(step)?.disturbance != nil { disturbed.append(step) }
+            if let run = try measure(step), run.failure == nil, run.disturbance != nil { disturbed.append(step) }
             if data.interruption != nil { return }
         }
         try measureAgain(disturbed, after: steps.count, report)
@@ -86,7 +86,8 @@ public final class Experiment {
         for (index, step) in steps.enumerated() {
             let left = steps[index...].reduce(0) { $0 + (expected[$1.setting]?[$1.observer] ?? 0) }
             let time = expected[step.setting]?[step.observer] ?? 0
-            guard inVain < 10, elapsed + time < data.design.budget else { return }
+            guard inVain < 10 else { return }
+            guard elapsed + time < data.design.budget else { continue }
             report(
                 Progress(
                     done: done + index, total: done + steps.count, left: left,
@@ -97,7 +98,8 @@ public final class Experiment {
             }
             guard let run = try measure(step) else { continue }
             if data.interruption != nil { return }
-            if let earlier { data.runs[earlier].phase = .setAside }
+            // One that failed does not take the place of one that went well.
+            if let earlier { data.runs[run.failure == nil ? earlier : data.runs.count - 1].phase = .setAside }
             inVain = run.disturbance == nil ? 0 : inVain + 1
         }
     }

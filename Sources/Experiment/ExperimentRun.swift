@@ -75,6 +75,9 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
     /// Run time of the observer's BPF programs, by its report, where the kernel timed them.
     public var programNs: UInt64?
 
+    /// BPF programs of others that were attached to the kernel before it began: what they watch they slow down, the
+    /// program by itself, too. nil: not known.
+    public var othersPrograms: UInt64?
     /// CPU time that other programs used meanwhile that were there at its end, by the scheduler's account; nil
     /// where other programs are hidden from this one.
     public var programsCpuNs: UInt64?
@@ -108,7 +111,7 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
         let figures = [
             wallNs, cpuNs, systemNs, maxRssBytes, sectionNs, events, calls, workloadCpuNs, voluntarySwitches,
             involuntarySwitches, faults, delayNs, lifeCpuNs, lifeSystemNs, seenCalls, seenFaults, lostEvents,
-            programNs, programsCpuNs, othersCpuNs, stolenNs,
+            programNs, programsCpuNs, othersCpuNs, stolenNs, othersPrograms,
         ]
         return (1...1024).contains(threads) && count < 1 << 53 && figures.allSatisfy { $0 ?? 0 < 1 << 53 }
     }
@@ -136,6 +139,8 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
 
     /// What disturbs a run from outside; in words.
     public enum Disturbance: String, Sendable {
+        /// There was one.
+        case tracer = "another tracer watched the machine"
         /// More than 2 % of the run's time, and more than 15 ms.
         case hypervisor = "the hypervisor took CPU time"
         /// Those that were there at its end: more than 2 % of its time, and more than 1 ms.
@@ -147,6 +152,7 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
     /// What disturbed it from outside; nil: nothing that could be seen.
     public var disturbance: Disturbance? {
         guard let wallNs else { return nil }
+        if othersPrograms ?? 0 > 0 { return .tracer }
         let wall = Double(wallNs)
         if let stolenNs, Double(stolenNs) > max(0.02 * wall, 15e6) { return .hypervisor }
         if let programsCpuNs, Double(programsCpuNs) > max(0.02 * wall, 1e6) { return .programs }

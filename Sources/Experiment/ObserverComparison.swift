@@ -26,8 +26,17 @@ public struct ObserverComparison: Sendable {
         let groups = Dictionary(grouping: data.runs) { Place(setting: $0.setting, observer: $0.observer) }
         let bare = design.observers.first { $0.mechanism == .none }
         let observers = design.observers.filter { $0.mechanism != .none }
+        func cellRuns(_ setting: Design.Setting, _ observer: Observer?, leavingOut: Bool = false) -> CellRuns {
+            CellRuns(
+                observer.flatMap { groups[Place(setting: setting, observer: $0.name)] } ?? [], leavingOut: leavingOut)
+        }
+        // Alike for all that are compared.
+        let calm = Set(
+            design.settings.filter { setting in
+                design.observers.map { cellRuns(setting, $0) }.filter { !$0.good.isEmpty }.allSatisfy(\.isCalm)
+            })
         func runs(_ setting: Design.Setting, _ observer: Observer?) -> CellRuns {
-            CellRuns(observer.flatMap { groups[Place(setting: setting, observer: $0.name)] } ?? [])
+            cellRuns(setting, observer, leavingOut: calm.contains(setting))
         }
         let probabilities = design.settings.flatMap { setting in
             let reference = runs(setting, bare)
@@ -56,7 +65,7 @@ public struct ObserverComparison: Sendable {
     /// Why figures are not of all that the design asks for, or not of what it asks for; empty: they are.
     public var reasons: [String] {
         let (made, planned) = (data.measuredRuns, data.design.plannedRuns)
-        let failed = data.runs.count { $0.phase == .measured && $0.failure != nil }
+        let failed = data.runs.count { ($0.phase == .measured || $0.phase == .setAside) && $0.failure != nil }
         let disturbed = data.runs.count { $0.phase == .measured && $0.failure == nil && $0.disturbance != nil }
         let lossy = cells.filter { $0.information.status == .lossy }
         return [

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import Linux
+import Tracers
 
 /// Makes one run after another in a folder of its own, which goes with it.
 final class Runner {
@@ -59,6 +60,7 @@ final class Runner {
             observer.words(around: inner, apus: apus, report: seen),
             variables: [("APUS_PADDING", String(repeating: "x", count: run.paddingBytes))],
             output: "\(folder)/output", errors: "\(folder)/errors")
+        run.othersPrograms = OtherTracers.programs.map { UInt64($0) }
         let before = MachineLoad.now(before: true)
         let result: CommandRun.Result
         do throws(SystemError) {
@@ -85,7 +87,7 @@ final class Runner {
     private var hasNoRoom: Bool {
         var disk = statvfs()
         guard statvfs(folder, &disk) == 0 else { return false }
-        return (geteuid() == 0 ? disk.f_bfree : disk.f_bavail) == 0
+        return disk.f_blocks > 0 && (geteuid() == 0 ? disk.f_bfree : disk.f_bavail) == 0
     }
 
     private func take(

@@ -69,7 +69,7 @@ extension BestRuns {
         }
         lines.append(" NET: less waits for a CPU and interrupts of the first thread")
         if shown.count < runs.count { lines.append("     … and \(runs.count - shown.count) more (-v)") }
-        return lines
+        return lines.map(\.trimmedAtEnd)
     }
 
     private func counted(_ count: Int, _ what: String) -> String { count == 1 ? "1 \(what)" : "\(count) \(what)s" }

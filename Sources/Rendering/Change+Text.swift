@@ -31,7 +31,9 @@ extension Change {
     }
 
     private static func name(_ machine: ExperimentData.Machine) -> String {
-        "\(machine.host), \(machine.cpu), Linux \(machine.kernel), Apus \(machine.version), \(machine.time)"
+        // A machine need not have a name.
+        [machine.host, machine.cpu, "Linux \(machine.kernel)", "Apus \(machine.version)", machine.time]
+            .filter { !$0.isEmpty }.joined(separator: ", ")
             .escapedForTerminal
     }
 }

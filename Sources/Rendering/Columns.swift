@@ -24,8 +24,17 @@ extension String {
 
     /// Broken at spaces into lines of at most 80 columns, all but the first indented.
     func wrapped(indent: Int, first: Int? = nil) -> String {
-        var lines = [String(repeating: " ", count: first ?? indent)]
+        var words: [String] = []
         for word in split(separator: " ", omittingEmptySubsequences: false) {
+            // A number stays with its unit.
+            if words.last?.last?.isNumber == true, units.contains(where: { word == $0 || word.dropLast() == $0 }) {
+                words[words.count - 1] += " " + word
+            } else {
+                words.append(String(word))
+            }
+        }
+        var lines = [String(repeating: " ", count: first ?? indent)]
+        for word in words {
             let last = lines[lines.count - 1]
             let isEmpty = last.allSatisfy { $0 == " " } && lines.count > 1 || last.count == (first ?? indent)
             if isEmpty || last.count + word.count + 1 <= 80 {
@@ -37,6 +46,9 @@ extension String {
         return lines.joined(separator: "\n")
     }
 }
+
+/// Behind numbers; a comma or the like can follow.
+private let units = ["ns", "µs", "ms", "s", "min", "%", "B", "kB", "MB", "GB", "Hz"]
 
 extension Completeness {
     /// That it is a lower bound, and why.

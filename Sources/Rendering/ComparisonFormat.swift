@@ -137,7 +137,8 @@ enum ComparisonFormat {
     static func loss(_ cell: Cell) -> String {
         let information = cell.information
         var parts: [String] = []
-        if let expected = information.expected, let seen = information.seen {
+        // The median run: one that lacks some may be the only one.
+        if let expected = information.expected, let seen = information.seen, seen < expected {
             parts.append("\(Format.count(seen)) of \(Format.count(expected)) events seen")
         }
         if let missing = information.missing { parts.append("up to \(Format.count(missing)) missing in a run") }

@@ -132,7 +132,7 @@ extension CountersReport {
                 "not supported: \(names.joined(separator: ", ").escapedForTerminal): \(reason)".wrapped(
                     indent: 3, first: 1))
         }
-        if !inUserColumn.isEmpty {
+        if !inUserColumn.isEmpty, unsupported.contains(where: { $0 == nil }) {
             lines.append(
                 "user includes \(inUserColumn.joined(separator: "; "))".wrapped(indent: 3, first: 1))
         }

@@ -84,6 +84,7 @@ extension ExperimentRun {
         json.value("seen_faults", seenFaults)
         json.value("lost_events", lostEvents)
         json.value("program_ns", programNs)
+        json.value("others_programs", othersPrograms)
         json.value("programs_cpu_ns", programsCpuNs)
         json.value("busiest_program", busiestProgram)
         json.value("others_cpu_ns", othersCpuNs)

@@ -328,7 +328,8 @@ struct ComparisonPage {
         let facts: [(String, String)] = [
             (
                 "Machine",
-                "\(machine.host): \(machine.cpu), \(machine.cpus) CPUs, Linux \(machine.kernel) \(machine.architecture)"
+                (machine.host.isEmpty ? "" : machine.host + ": ")
+                    + "\(machine.cpu), \(machine.cpus) CPUs, Linux \(machine.kernel) \(machine.architecture)"
             ),
             ("CPUs used", design.cpus.map { "\($0)" }.joined(separator: ", ")),
             (

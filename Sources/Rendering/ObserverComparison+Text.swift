@@ -195,11 +195,11 @@ extension ObserverComparison {
                 .map { $0.rawValue + ($0 == .programs && !names.isEmpty ? " (most of all \(names))" : "") }
                 .joined(separator: ", or ")
             notes.append(
-                "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); times are of the others, "
-                    + "where those are two thirds of the runs, else of all")
+                "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); times are of the others "
+                    + "for each workload of which two thirds were left alone, else of all")
         }
         let again = data.runs.count { $0.phase == .setAside }
-        if again > 0 { notes.append("\(again) runs were disturbed, and made again, which is what counts") }
+        if again > 0 { notes.append("\(again) runs were disturbed, and made again: the later ones count") }
         for cell in cells where cell.observer.mechanism == .none {
             if let section = cell.section, section.median < 2e6 {
                 let why = data.design.program.isEmpty ? ", as its slowest observer allows no more" : ""

@@ -31,11 +31,10 @@ extension ObserverCost {
             $0 = ($0.runs + $1.runCount, $0.ns + $1.runNanoseconds)
         }
         guard timed.runs > 0 else { return }
-        timedRuns = min(timed.runs, runCount)
+        timedRuns = timed.runs
         // Programs run for all processes of the machine, and are counted for the target's.
-        runNanoseconds =
-            timed.runs >= runCount
-            ? timed.ns : UInt64((Double(timed.ns) / Double(timed.runs) * Double(runCount)).rounded())
+        runCount = max(runCount, timed.runs)
+        runNanoseconds = UInt64((Double(timed.ns) / Double(timed.runs) * Double(runCount)).rounded())
         untimedReason = nil
     }
 }

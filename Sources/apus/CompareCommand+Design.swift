@@ -6,7 +6,7 @@ import Linux
 import Rendering
 
 extension CompareCommand {
-    // Of 12 a difference among some 40 comparisons is shown, though a run or two are out of the order.
+    // Of 12 a difference among some 40 comparisons is shown, in spite of an outlier or two.
     var runsOfEach: Int { runs ?? 12 }
 
     /// What the options ask for.

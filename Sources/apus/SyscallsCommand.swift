@@ -23,7 +23,7 @@ struct SyscallsCommand: ParsableCommand {
             -e takes what strace's does, and more; lists have commas, and several -e join:
               open,close  !futex  %file  /^sched  ?name    which calls
               status=failed  errno=ENOENT  duration>10ms    how they ended
-              path=/etc/*                                   with such a path as the program wrote it
+              path=/etc/*                                   with such a path, as it was given
             Classes: %file %process %network %desc %memory %signal %ipc %creds %clock.
 
             Records that found no room in the kernel's buffer are counted, and told where they are \

@@ -45,7 +45,7 @@ struct TargetOptions: ParsableArguments {
 
     /// What is observed, in a few words.
     func title(with program: ProgramArguments) -> String {
-        if everything { return "every thread of \(Host.name)" }
+        if everything { return "every thread of " + (Host.name.isEmpty ? "this machine" : Host.name) }
         if !pid.isEmpty { return "PID " + pid.map { String($0) }.joined(separator: ", ") }
         let words = program.words
         return ([words[0].split(separator: "/").last.map { String($0) } ?? words[0]] + words.dropFirst())

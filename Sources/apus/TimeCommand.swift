@@ -74,7 +74,9 @@ struct TimeCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Only the summary, no rows.")
     var quiet = false
 
-    @Flag(name: .shortAndLong, help: "Every row, and the verifier's log if loading fails.")
+    @Flag(
+        name: .shortAndLong,
+        help: "Every row, with switches, migrations, calls, faults and waits; the verifier's log if loading fails.")
     var verbose = false
 
     @OptionGroup(title: "Several runs") var repetition: RepetitionOptions

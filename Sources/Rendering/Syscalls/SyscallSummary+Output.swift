@@ -33,7 +33,7 @@ extension SyscallSummary {
                 : "\(Format.count(cutCalls)) calls were under way at the start or the end: they count with what was seen"
             lines.append(what.wrapped(indent: 3, first: 1))
         }
-        if entries.isEmpty { lines.append(" no call that is wanted happened") }
+        if entries.isEmpty { lines.append(" no call was seen") }
         return lines.map { $0.trimmedAtEnd }.joined(separator: "\n") + "\n"
     }
 

@@ -276,10 +276,11 @@ public struct TimeTracer: ~Copyable {
         do throws(BPFError) {
             let untracked = try table.object.value(of: "untracked_threads", as: UInt64.self)
             if untracked > 0 {
+                let what = counted(untracked, "thread")
                 completeness.reasons.append(
-                    "\(counted(untracked, "thread")) found no free ledger, or none that could be noted (room for "
-                        + "\(threads.count - 1): see --max-threads)"
-                )
+                    UInt64(all.count) + untracked < UInt64(threads.count - 1)
+                        ? "the kernel did not let \(what) be noted (its storage was in use)"
+                        : "\(what) found no free ledger (room for \(threads.count - 1): see --max-threads)")
             }
             if unreadable > 0 { completeness.reasons.append("\(unreadable) ledgers could not be read") }
             if !vanished.isEmpty {
