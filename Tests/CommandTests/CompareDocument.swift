@@ -36,6 +36,7 @@ struct CompareDocument: Decodable {
         let observer: String
         let failure: String?
         let wall_ns: UInt64?
+        let others_programs: Int?
         let programs_cpu_ns: UInt64?
         let busiest_program: String?
     }

@@ -143,6 +143,22 @@ extension CommandTests {
             #expect(cell.runs == 5 && cell.slowdown_by_best != nil)
         }
 
+        @Test func `another tracer of the machine disturbs all runs, and is told`() throws {
+            let tracer = try Child([Programs.apus, "syscalls", "-a", "-c", "-o", "/dev/null"])
+            defer { tracer.dispose() }
+            func run(_ seconds: String) throws -> CompareDocument {
+                try document(
+                    try compare("--observer", "ebpf-count", "--runs", "5", "--json", "--", "sleep", seconds))
+            }
+            var watched = try run("0.01")
+            // It has to have begun.
+            for _ in 0..<20 where !watched.runs.allSatisfy({ $0.others_programs ?? 0 > 0 }) {
+                watched = try run("0.05")
+            }
+            #expect(watched.runs.allSatisfy { $0.others_programs ?? 0 > 0 })
+            #expect(watched.completeness.reasons.contains("10 of 10 runs were disturbed"), "\(watched.completeness)")
+        }
+
         /// Who reads its lines does not begin for a while: the pipe fills, and then the smallest buffer.
         @Test func `an observer whose buffer is too small is told from one that saw all`() throws {
             let run = try compare(
