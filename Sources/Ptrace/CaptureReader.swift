@@ -116,6 +116,8 @@ struct CaptureReader {
         }
     }
 
+    private static func bytesToPageEnd(from address: UInt64) -> Int { 4096 - Int(address & 4095) }
+
     private func word<T: BitwiseCopyable>(_ tracee: Tracee, _ address: UInt64, as type: T.Type) -> T? {
         withUnsafeTemporaryAllocation(of: T.self, capacity: 1) { to in
             guard let base = to.baseAddress else { return nil }
@@ -169,7 +171,7 @@ struct CaptureReader {
         var size = 0
         while size <= limit {
             let at = address &+ UInt64(size)
-            let piece = min(limit + 1 - size, size == 0 ? 256 : 4096, 4096 - Int(at & 4095))
+            let piece = min(limit + 1 - size, size == 0 ? 256 : 4096, Self.bytesToPageEnd(from: at))
             guard apus_read_memory(tracee.tid, at, to + size, piece) == piece else {
                 // Of a list, nothing else says where it is.
                 let isOfList = tag.kind == SYSCALL_CAPTURE_STRINGS.rawValue
@@ -246,21 +248,35 @@ struct CaptureReader {
     private func countElements(_ tracee: Tracee, _ address: UInt64, _ size: UInt64, _ tag: Tag) {
         guard let to = room(tracee) else { return }
         let isList = tag.kind == SYSCALL_CAPTURE_POINTERS.rawValue
+        // Of an entry both kinds have d_reclen behind two words; what follows it is in the third one.
+        let needed = isList ? 8 : 24
         var flags: UInt32 = 0
         var at: UInt64 = 0
-        var count: UInt32 = 0
-        while at < size, count < UInt32(SYSCALL_COUNTED) {
-            // Of an entry d_reclen, which both kinds have behind two words, and what follows.
-            guard let next = word(tracee, address &+ at &+ (isList ? 0 : 16), as: UInt64.self) else {
-                flags = SYSCALL_FAULT.rawValue
-                break
+        var count = 0
+        // What readdir(3) asks for at once.
+        withUnsafeTemporaryAllocation(byteCount: 32768, alignment: 8) { piece in
+            guard let bytes = piece.baseAddress else { return }
+            while at < size, count < Int(SYSCALL_COUNTED) {
+                // Where a list ends is not known, and the page behind it need not be there.
+                let limit = isList ? max(needed, Self.bytesToPageEnd(from: address &+ at)) : piece.count
+                let end = Int(min(size - at, UInt64(limit)))
+                guard apus_read_memory(tracee.tid, address &+ at, bytes, end) == end else {
+                    flags = SYSCALL_FAULT.rawValue
+                    return
+                }
+                var offset = 0
+                while offset + needed <= end, count < Int(SYSCALL_COUNTED) {
+                    let word = bytes.loadUnaligned(fromByteOffset: offset + needed - 8, as: UInt64.self)
+                    if word == 0 { return }
+                    offset += isList ? 8 : Int(word & 0xffff)
+                    count += 1
+                }
+                if offset == 0 { return }
+                at += UInt64(offset)
             }
-            if next == 0 { break }
-            at += isList ? 8 : next & 0xffff
-            count += 1
         }
-        if flags == 0 && count == UInt32(SYSCALL_COUNTED) { flags = SYSCALL_CUT.rawValue }
-        to.storeBytes(of: count, as: UInt32.self)
+        if flags == 0 && count == Int(SYSCALL_COUNTED) { flags = SYSCALL_CUT.rawValue }
+        to.storeBytes(of: UInt32(count), as: UInt32.self)
         end(tracee, tag, flags: flags, size: 4)
     }
 
