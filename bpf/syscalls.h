@@ -62,13 +62,14 @@ enum syscall_capture_kind {
 	SYSCALL_CAPTURE_STRING,
 	/* As many bytes as `count` says, up to the limit. */
 	SYSCALL_CAPTURE_BUFFER,
-	/* `size` bytes. */
+	/* `size` bytes; where only those in the first one's page can be read, those
+	   (SYSCALL_CUT). */
 	SYSCALL_CAPTURE_STRUCT,
 	/* As many elements of `size` bytes as `count` says, up to SYSCALL_ELEMENTS; of no size: as
 	   many bits, in words of 64, up to SYSCALL_SET_SIZE. */
 	SYSCALL_CAPTURE_ARRAY,
-	/* As many bytes as the argument `count` says, at exit the int that it points to, or the
-	   result; up to `size`. */
+	/* As many bytes as the argument `count` says, at exit the int that it points to (or what it
+	   was at entry, if that is less), or the result; up to `size`. */
 	SYSCALL_CAPTURE_SIZED,
 	/* argv: a capture for each string, `index` counting: its bytes, or (SYSCALL_FAULT) its
 	   address. One by SYSCALL_STRINGS says that there were more (SYSCALL_CUT), or none. */

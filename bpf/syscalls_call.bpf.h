@@ -171,6 +171,7 @@ static __always_inline void find_call(struct thread *thread, struct task_struct 
 	thread->end = 0;
 	/* Its memory is read when it returns: the iterator cannot. */
 	thread->faulted = (1 << rules[bounded(key, 2 * SYSCALL_NUMBERS)].entry_count) - 1;
+	thread->left = ~0ULL;
 	thread->record.ts_ns = bpf_ktime_get_ns();
 	thread->record.duration_ns = 0;
 	thread->record.result = 0;

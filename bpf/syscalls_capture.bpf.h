@@ -52,7 +52,18 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 	case SYSCALL_CAPTURE_STRUCT:
 		if (rule->stride)
 			return read_list(address, limit, limit, rule->stride, what);
-		return read_memory(thread, address, limit, limit, what);
+		/* The room for what is read at exit, which the call overwrites. */
+		if (limit == sizeof(size) && !at_exit)
+			thread->left = bpf_probe_read_user(&size, sizeof(size), (void *)address)
+					       ? ~0ULL
+					       : size;
+		if (read_memory(thread, address, limit, limit, what))
+			return true;
+		/* Not every call uses all of it, and the next page need not be there. */
+		count = PAGE_SIZE - (address & (PAGE_SIZE - 1));
+		if (count < limit)
+			read_one_buffer(address, limit, count, what);
+		return false;
 	case SYSCALL_CAPTURE_ARRAY:
 		/* The kernel takes counts as 32 bits; a set of descriptors in words of 64. */
 		count = (__u32)count;
@@ -67,7 +78,7 @@ __noinline int capture_rarely(__u32 key, __u32 number)
 		if (at_exit && rule->count != SYSCALL_RESULT) {
 			if (bpf_probe_read_user(&size, sizeof(size), (void *)count))
 				return true;
-			count = size;
+			count = size < thread->left ? size : thread->left;
 		}
 		return read_memory(thread, address, (__u32)count, limit, what);
 	case SYSCALL_CAPTURE_STRINGS:

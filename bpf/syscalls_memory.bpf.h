@@ -38,6 +38,7 @@ struct control {
 enum {
 	SOL_SOCKET = 1,
 	SCM_RIGHTS = 1,
+	PAGE_SIZE = 4096,
 	/* Elements that are counted at once. */
 	COUNT_STEP = 16,
 };
@@ -360,7 +361,7 @@ __noinline int count_elements(__u64 address, __u64 size, __u64 tag)
 		some = count_some(address, size, is_list);
 		if (some < COUNT_STEP) {
 			flags = some < 0 ? SYSCALL_FAULT : 0;
-			count += some;
+			count += some < 0 ? 0 : some;
 			break;
 		}
 		count += COUNT_STEP;

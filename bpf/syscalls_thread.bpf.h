@@ -65,7 +65,7 @@ struct thread {
 	__u64 runnable_ns;
 	__u64 off_cpu_ns;
 	/* Bytes of an iovec that are still to be told of; here, as the verifier follows no memory.
-	 */
+	   Of a call that tells by an int how much it wrote, what that said at entry: the room. */
 	__u64 left;
 	/* Records lost since the last one that was written. */
 	__u64 lost;

@@ -74,7 +74,16 @@ struct CaptureReader {
         case SYSCALL_CAPTURE_PATH: readString(tracee, address, Int(SYSCALL_CAPTURE_SIZE) - 2, tag)
         case SYSCALL_CAPTURE_STRING: readString(tracee, address, stringLimit, tag)
         case SYSCALL_CAPTURE_BUFFER: readMemory(tracee, address, count, stringLimit, tag)
-        case SYSCALL_CAPTURE_STRUCT: readMemory(tracee, address, size, Int(size), tag)
+        case SYSCALL_CAPTURE_STRUCT:
+            // The room for what is read at exit, which the call overwrites.
+            if size == 4 && !isAtExit {
+                tracee.room = word(tracee, address, as: UInt32.self).map { UInt64($0) } ?? .max
+            }
+            // Not every call uses all of it, and the next page need not be there.
+            let rest = Self.bytesToPageEnd(from: address)
+            if !readMemory(tracee, address, size, Int(size), tag), rest < Int(size) {
+                readMemory(tracee, address, size, rest, tag)
+            }
         case SYSCALL_CAPTURE_ARRAY where size == 0:
             readMemory(
                 tracee, address, (UInt64(UInt32(truncatingIfNeeded: count)) + 63) / 64 * 8, Int(SYSCALL_SET_SIZE), tag)
@@ -85,7 +94,7 @@ struct CaptureReader {
         case SYSCALL_CAPTURE_SIZED:
             // At exit an int says how much there is, or the result.
             let isPointer = isAtExit && rule.count != UInt8(SYSCALL_RESULT)
-            let written = isPointer ? word(tracee, count, as: UInt32.self).map { UInt64($0) } : count
+            let written = isPointer ? word(tracee, count, as: UInt32.self).map { min(UInt64($0), tracee.room) } : count
             if let written {
                 readMemory(tracee, address, UInt64(UInt32(truncatingIfNeeded: written)), Int(size), tag)
             }
@@ -97,8 +106,9 @@ struct CaptureReader {
             for index in 0..<min(count, UInt64(SYSCALL_MESSAGES)) {
                 let message = address &+ index * size
                 // Behind the struct msghdr: what was sent or received of it.
-                guard let sent = word(tracee, message &+ 56, as: UInt32.self) else { return }
-                readMessage(tracee, message, Int(size), UInt64(sent), tag.of(SYSCALL_CAPTURE_MESSAGE))
+                guard let sent = word(tracee, message &+ 56, as: UInt32.self),
+                    readMessage(tracee, message, Int(size), UInt64(sent), tag.of(SYSCALL_CAPTURE_MESSAGE))
+                else { return }
             }
         case SYSCALL_CAPTURE_POINTERS: countElements(tracee, address, .max, tag)
         case SYSCALL_CAPTURE_ENTRIES: countElements(tracee, address, count, tag)
@@ -206,25 +216,30 @@ struct CaptureReader {
     /// - Parameters:
     ///   - left: of a call that reads, the bytes that there are.
     ///   - limit: so many bytes of each are kept.
+    /// - Returns: false: the array could not be read.
+    @discardableResult
     private func readVectors(
         _ tracee: Tracee, _ address: UInt64, _ count: UInt64, _ left: UInt64, _ limit: Int, _ tag: Tag
-    ) {
+    ) -> Bool {
         let count = min(count, UInt64(SYSCALL_VECTORS))
-        guard readMemory(tracee, address, 16 * count, Int(SYSCALL_CAPTURE_SIZE), tag) else { return }
+        guard readMemory(tracee, address, 16 * count, Int(SYSCALL_CAPTURE_SIZE), tag) else { return false }
         var left = left
         for index in 0..<Int(count) where left > 0 {
             // struct iovec: base and size.
             guard let base = word(tracee, address &+ UInt64(16 * index), as: UInt64.self),
                 let length = word(tracee, address &+ UInt64(16 * index + 8), as: UInt64.self)
-            else { return }
+            else { break }
             let size = min(length, left)
             left -= size
             readMemory(tracee, base, size, limit, tag.of(SYSCALL_CAPTURE_BUFFER, index))
         }
+        return true
     }
 
     /// - Parameter size: so many bytes of it are kept: what is behind a struct msghdr as well.
-    private func readMessage(_ tracee: Tracee, _ address: UInt64, _ size: Int, _ left: UInt64, _ tag: Tag) {
+    /// - Returns: false: it could not be read, or its iovec.
+    @discardableResult
+    private func readMessage(_ tracee: Tracee, _ address: UInt64, _ size: Int, _ left: UInt64, _ tag: Tag) -> Bool {
         // struct msghdr: name, its size, iovec, their number, control, its size, flags.
         guard readMemory(tracee, address, UInt64(size), size, tag), let name = word(tracee, address, as: UInt64.self),
             let nameSize = word(tracee, address &+ 8, as: UInt32.self),
@@ -232,7 +247,7 @@ struct CaptureReader {
             let count = word(tracee, address &+ 24, as: UInt64.self),
             let control = word(tracee, address &+ 32, as: UInt64.self),
             let controlSize = word(tracee, address &+ 40, as: UInt64.self)
-        else { return }
+        else { return false }
         if name != 0 { readMemory(tracee, name, UInt64(nameSize), 128, tag.of(SYSCALL_CAPTURE_SIZED)) }
         if control != 0, controlSize != 0 {
             let start = tracee.end
@@ -241,7 +256,7 @@ struct CaptureReader {
                 tag.of(SYSCALL_CAPTURE_SIZED, Int(SYSCALL_CONTROL)))
             readRights(tracee, from: start + Self.head, to: tracee.end, tag)
         }
-        readVectors(tracee, vectors, count, left, stringLimit, tag.of(SYSCALL_CAPTURE_IOVEC))
+        return readVectors(tracee, vectors, count, left, stringLimit, tag.of(SYSCALL_CAPTURE_IOVEC))
     }
 
     /// Pointers before a NULL, or directory entries in `size` bytes.

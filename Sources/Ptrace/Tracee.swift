@@ -30,6 +30,8 @@ final class Tracee {
     var isUninvited = false
     var hasEnded = false
 
+    /// What the int that a call tells by how much it wrote said at entry.
+    var room = UInt64.max
     /// Where the captures end, from the end of the record's fixed part.
     var end = 0
     /// The record, then its captures. Nobody else has the memory; it lives as long as the thread's.

@@ -201,7 +201,7 @@ extension KernelTests {
         @Test func `what lists, masks and messages hold is captured, with the files of descriptors`() throws {
             let calls =
                 "pselect6,sigaltstack,pipe2,socketpair,sendmsg,recvmsg,poll,ppoll,sched_setaffinity,sched_getaffinity,"
-                + "sendmmsg,recvmmsg,writev,getdents64,nanosleep"
+                + "sendmmsg,recvmmsg,writev,getdents64,nanosleep,capget,ioctl,sched_getattr,rt_sigpending,getsockname"
             let observed = try Self.observe("lists") { $0.filter = (try? SyscallFilter.parse([calls])) ?? .init() }
             #expect(observed.exit == .code(0))
             // Runs of programs that the kernel skipped leave a call out.
@@ -222,7 +222,15 @@ extension KernelTests {
             expect("sendmmsg", [[socket, 64, 16, 2, 64, 32, 2, 3]])
             expect("recvmmsg", [[socket, 64, 16, 2, 64, 32, 4, 1], [socket]])
             // A page that is not there is read when the kernel has brought it.
-            expect("writev", [[16, 16, 0, 16, 4]])
+            expect("writev", [[16, 16, 0, 16, 4], [file, 32, 0, 1, 32, 0, 1]])
+            // What is in the last page of structures that end where nothing is mapped, and of an address what there
+            // was room for.
+            expect("capget", [[8, 0, 12]])
+            // The shell makes some as well.
+            #expect(observed.captures["ioctl"]?.last == [file, 0, 4])
+            expect("sched_getattr", [[0, 48]])
+            expect("rt_sigpending", [[0, 4]])
+            expect("getsockname", [[socket, 4, 2, 4]])
             expect("getdents64", [[file, 4], [file, 4]])
             expect("nanosleep", [[16, 16], [16]])
             expect(

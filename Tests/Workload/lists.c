@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -156,6 +157,37 @@ static void untouched(const int *ends) {
     close(pair[1]);
 }
 
+/// What calls use of structures that end where nothing is mapped; nothing where nothing can be.
+static void edges(const int *ends) {
+    char *const pages =
+        mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        fail("mmap");
+    char *const end = pages + 4096;
+    check(munmap(end, 4096), "munmap");
+    // _LINUX_CAPABILITY_VERSION_1, which has three words of data.
+    struct {
+        uint32_t version;
+        int pid;
+    } header = {0x1998'0330, 0};
+    check(syscall(SYS_capget, &header, end - 12), "capget");
+    check(ioctl(ends[0], FIONREAD, end - 4), "FIONREAD");
+    check(syscall(SYS_sched_getattr, 0, end - 48, 48, 0), "sched_getattr");
+    check(syscall(SYS_rt_sigpending, end - 4, 4), "rt_sigpending");
+    const struct f_owner_ex owner = {F_OWNER_PID, getpid()};
+    memcpy(end - sizeof owner, &owner, sizeof owner);
+    check(fcntl(ends[0], F_SETOWN_EX, end - sizeof owner), "F_SETOWN_EX");
+    check(fcntl(ends[0], F_GETOWN_EX, end - sizeof owner), "F_GETOWN_EX");
+    const int internet = (int)check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+    socklen_t room = 2;
+    check(getsockname(internet, (struct sockaddr *)(end - 2), &room), "getsockname");
+    close(internet);
+    const struct iovec texts[] = {{(void *)0xffff'8880'0000'0000, 0}, {"x", 1}};
+    if (writev(ends[1], texts, 2) >= 0 || errno != EFAULT)
+        fail("writev of the kernel's memory");
+    munmap(pages, 4096);
+}
+
 static void counts(void) {
     char entries[4096];
     char *environment[] = {"A=1", "B=2", "C=3", nullptr};
@@ -199,6 +231,7 @@ int run_lists(int, char **) {
     polls(ends, file);
     several();
     untouched(ends);
+    edges(ends);
     counts();
     sleeps();
     return 0;
