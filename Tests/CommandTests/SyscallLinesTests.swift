@@ -39,7 +39,8 @@ extension CommandTests {
         /// Calls that the workload `lists` makes, each with the same arguments in every run.
         private static let lists = """
             sched_setaffinity,sched_getaffinity,sigaltstack,pselect6,pipe2,socketpair,sendmsg,recvmsg,poll,ppoll,\
-            sendmmsg,recvmmsg,writev,getdents64,nanosleep,execve,rt_sigaction,setitimer,rt_sigreturn
+            sendmmsg,recvmmsg,writev,getdents64,nanosleep,execve,rt_sigaction,setitimer,rt_sigreturn,capget,ioctl,\
+            sched_getattr,rt_sigpending,fcntl,getsockname
             """
 
         @Test(.needs(program: "strace"), arguments: ["ebpf", "ptrace", "ptrace-seccomp"])

@@ -13,10 +13,14 @@ struct SyscallDecoderTests {
 
     /// The line of a call of this name, up to its duration.
     private static func line(
-        _ name: String, _ arguments: [UInt64], result: Int64 = 0, _ captures: [Capture] = []
+        _ name: String, _ arguments: [UInt64], result: Int64 = 0, _ captures: [Capture] = [], isCompat: Bool = false
     ) -> String {
-        guard let number = SyscallTable.number(name) else { return "no call \(name)" }
-        let record = SyscallFormatTests.record(Int32(number), arguments, result: result, captures: captures)
+        guard let number = isCompat ? SyscallTable.compatNumber(name) : SyscallTable.number(name) else {
+            return "no call \(name)"
+        }
+        let record = SyscallFormatTests.record(
+            Int32(number), arguments, result: result, flags: isCompat ? SYSCALL_COMPAT.rawValue : 0,
+            captures: captures)
         let text = SyscallFormatTests.lines(record)
         return String(text.dropLast(" <0.000001500>\n".count))
     }
@@ -25,10 +29,13 @@ struct SyscallDecoderTests {
         values.flatMap { value in withUnsafeBytes(of: value) { Array($0) } }
     }
 
-    private static func structure(_ argument: Int, _ bytes: [UInt8], atExit: Bool = true) -> Capture {
+    /// - Parameter isCut: the rest is in a page that is not there.
+    private static func structure(
+        _ argument: Int, _ bytes: [UInt8], atExit: Bool = true, isCut: Bool = false
+    ) -> Capture {
         Capture(
-            argument: argument, kind: SYSCALL_CAPTURE_STRUCT, bytes: bytes, flags: atExit ? SYSCALL_AT_EXIT.rawValue : 0
-        )
+            argument: argument, kind: SYSCALL_CAPTURE_STRUCT, bytes: bytes,
+            flags: (atExit ? SYSCALL_AT_EXIT.rawValue : 0) | (isCut ? SYSCALL_CUT.rawValue : 0))
     }
 
     @Test(
@@ -50,6 +57,9 @@ struct SyscallDecoderTests {
             ("close_range", [90, 0xffff_ffff, 4], "close_range(90, 4294967295, CLOSE_RANGE_CLOEXEC)"),
             ("unshare", [0x4002_0000], "unshare(CLONE_NEWNS|CLONE_NEWNET)"), ("setns", [3, 0], "setns(3, 0)"),
             ("getrusage", [0xffff_ffff, 0], "getrusage(RUSAGE_CHILDREN, NULL)"),
+            ("userfaultfd", [0x80801], "userfaultfd(UFFD_USER_MODE_ONLY|O_NONBLOCK|O_CLOEXEC)"),
+            ("ptrace", [31, 9, 0, 0], "ptrace(PTRACE_SYSEMU, 9, NULL, NULL)"),
+            ("msgget", [0, 0o1600], "msgget(IPC_PRIVATE, IPC_CREAT|0600)"),
         ] as [(String, [UInt64], String)])
     func `flags are those of the call`(name: String, arguments: [UInt64], line: String) {
         #expect(Self.line(name, arguments) == line + " = 0")
@@ -81,7 +91,7 @@ struct SyscallDecoderTests {
 
     @Test func `a name of memory is told`() {
         let name = Capture(
-            argument: 4, kind: SYSCALL_CAPTURE_STRING, bytes: Array("heap".utf8), flags: SYSCALL_AT_EXIT.rawValue)
+            argument: 4, kind: SYSCALL_CAPTURE_STRING, bytes: Array("heap".utf8))
         #expect(
             Self.line("prctl", [0x5356_4d41, 0, 0x1000, 4096, 0x2000], [name])
                 == #"prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0x1000, 4096, "heap") = 0"#)
@@ -138,6 +148,13 @@ struct SyscallDecoderTests {
             Capture(argument: 1, kind: SYSCALL_CAPTURE_IOVEC, bytes: Self.bytes(UInt64(0), 0)),
             Capture(argument: 1, kind: SYSCALL_CAPTURE_BUFFER, bytes: []),
         ]
+        // Of nothing the address does not count.
+        let none = Capture(argument: 1, kind: SYSCALL_CAPTURE_BUFFER, bytes: [], flags: SYSCALL_FAULT.rawValue)
+        let array = Capture(argument: 1, kind: SYSCALL_CAPTURE_IOVEC, bytes: Self.bytes(UInt64(0x2000), 0))
+        #expect(Self.line("write", [1, 0x1000, 0], [none]) == #"write(1, "", 0) = 0"#)
+        #expect(Self.line("write", [1, 0x1000, 1], [none]) == "write(1, 0x1000, 1) = 0")
+        #expect(
+            Self.line("writev", [1, 0x1000, 1], [array, none]) == #"writev(1, [{iov_base="", iov_len=0}], 1) = 0"#)
         #expect(Self.line("writev", [1, 0x1000, 1], vectors) == "writev(1, [{iov_base=NULL, iov_len=0}], 1) = 0")
     }
 
@@ -380,6 +397,14 @@ struct SyscallDecoderTests {
             Self.line("recvmmsg", [3, 0x1000, 9, 0, 0], result: 3, two)
                 == "recvmmsg(3, [\(text("ab", 2)), \(text("c", 8)), ...], 9, 0, NULL) = 3")
         #expect(
+            Self.line("sendmmsg", [3, 0x1000, 3, 0], result: 2, two)
+                == "sendmmsg(3, [\(text("ab", 2)), \(text("c", 8)), ...], 3, 0) = 2")
+        #expect(
+            Self.line("recvmmsg", [3, 0x1000, 3, 0, 0], result: 2, two).hasSuffix("], 3, 0, NULL) = 2"))
+        #expect(
+            !Self.line("recvmmsg", [3, 0x1000, 3, 0, 0], result: 2, two).contains("...")
+                && Self.line("sendmmsg", [3, 0x1000, 0, 0]) == "sendmmsg(3, [], 0, 0) = 0")
+        #expect(
             Self.line("recvmmsg", [3, 0x1000, 9, 0, 0], result: -11)
                 .hasPrefix("recvmmsg(3, 0x1000, 9, 0, NULL) = -1 EAGAIN"))
     }
@@ -434,6 +459,75 @@ struct SyscallDecoderTests {
         #expect(Self.line("prctl", [23, 5, 7, 7, 7], result: 1) == "prctl(PR_CAPBSET_READ, CAP_KILL) = 1")
     }
 
+    @Test func `the first version of capabilities has three words`() {
+        func line(_ version: UInt32?, _ data: Capture) -> String {
+            let header = version.map { [Self.structure(0, Self.bytes($0, 0), atExit: false)] } ?? []
+            let text = Self.line("capset", [0x1000, 0x2000], header + [data])
+            return String(text.dropFirst("capset(".count).drop { $0 != " " }.drop { $0 == " " })
+        }
+        let words = Self.bytes(UInt32(1), 2, 0, 1, 1, 1)
+        let short = "{effective=1<<CAP_CHOWN, permitted=1<<CAP_DAC_OVERRIDE, inheritable=0}) = 0"
+        #expect(line(0x1998_0330, Self.structure(1, words, atExit: false)).hasSuffix(short))
+        #expect(line(77, Self.structure(1, words, atExit: false)).hasSuffix(short))
+        #expect(line(0x2007_1026, Self.structure(1, words, atExit: false)).contains("1<<CAP_SETFCAP") == false)
+        #expect(line(0x2007_1026, Self.structure(1, words, atExit: false)).contains("1<<CAP_MAC_OVERRIDE"))
+        let cut = Self.structure(1, Array(words.prefix(12)), atExit: false, isCut: true)
+        #expect(line(0x1998_0330, cut).hasSuffix(short))
+        #expect(line(0x2008_0522, cut).hasSuffix("0x2000) = 0") && line(nil, cut).hasSuffix("0x2000) = 0"))
+    }
+
+    @Test func `of a structure at a page's end there is what the call uses`() {
+        #expect(
+            Self.line("ioctl", [5, 0x541b, 0x1000], [Self.structure(2, Self.bytes(Int32(5)), isCut: true)])
+                == "ioctl(5, FIONREAD, [5]) = 0")
+        #expect(
+            Self.line("ioctl", [5, 0x5413, 0x1000], [Self.structure(2, Self.bytes(Int32(5)), isCut: true)])
+                == "ioctl(5, TIOCGWINSZ, 0x1000) = 0")
+        #expect(
+            Self.line("fcntl", [3, 16, 0x1000], [Self.structure(2, Self.bytes(UInt32(1), 9), isCut: true)])
+                == "fcntl(3, F_GETOWN_EX, {type=F_OWNER_PID, pid=9}) = 0")
+        let set = Self.structure(0, [2, 0, 0, 0], isCut: true)
+        #expect(Self.line("rt_sigpending", [0x1000, 4], [set]) == "rt_sigpending([INT], 4) = 0")
+        #expect(Self.line("rt_sigpending", [0x1000, 8], [set]) == "rt_sigpending(0x1000, 8) = 0")
+        #expect(Self.line("rt_sigpending", [0x1000, 0], [set]) == "rt_sigpending(0x1000, 0) = 0")
+        func attributes(_ size: UInt32) -> String {
+            let bytes = Self.bytes(size, 0, 0, 0, 5, 0) + [UInt8](repeating: 0, count: 24)
+            return Self.line(
+                "sched_setattr", [0, 0x1000, 0], [Self.structure(1, bytes, atExit: false, isCut: true)])
+        }
+        #expect(attributes(48).hasPrefix("sched_setattr(0, {size=48, sched_policy=SCHED_OTHER, sched_flags=0, sched_n"))
+        #expect(attributes(56) == "sched_setattr(0, 0x1000, 0) = 0")
+        let time = Self.structure(0, Self.bytes(1), atExit: false, isCut: true)
+        #expect(Self.line("nanosleep", [0x1000, 0], [time]) == "nanosleep(0x1000, NULL) = 0")
+    }
+
+    @Test func `a call of a 32-bit program has its own order and numbers`() {
+        let flags: UInt64 = 0x138_0011
+        #expect(
+            Self.line("clone", [flags, 0, 1, 2, 3])
+                == "clone(flags=CLONE_SETTLS|CLONE_PARENT_SETTID|CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, "
+                + "child_stack=NULL, parent_tid=0x1, child_tidptr=0x2, tls=0x3) = 0")
+        #expect(
+            Self.line("clone", [flags, 0, 1, 2, 3], isCompat: true).hasSuffix(
+                "parent_tid=0x1, tls=0x2, child_tidptr=0x3) = 0"))
+        for isCompat in [false, true] {
+            #expect(
+                Self.line("shmget", [0, 4096, 0o5600], isCompat: isCompat).hasSuffix(
+                    "(IPC_PRIVATE, 4096, IPC_CREAT|SHM_HUGETLB|0600) = 0"))
+        }
+    }
+
+    @Test func `queues and semaphores are told by their flags, and numbers by their sign`() {
+        let queue = Self.structure(3, Self.bytes(0x800, -1, -2, 5), atExit: false)
+        #expect(
+            Self.line("mq_open", [0, 0, 0, 0x1000], [queue])
+                == "mq_open(NULL, O_RDONLY, {mq_flags=0x800, mq_maxmsg=-1, mq_msgsize=-2, mq_curmsgs=5}) = 0")
+        let operations = Capture(argument: 1, kind: SYSCALL_CAPTURE_ARRAY, bytes: Self.bytes(UInt16(0), 1, 0x1800))
+        #expect(
+            Self.line("semop", [3, 0x1000, 1], [operations])
+                == "semop(3, [{sem_num=0, sem_op=1, sem_flg=SEM_UNDO|IPC_NOWAIT}], 1) = 0")
+    }
+
     @Test func `a terminal's modes and requests without a name`() {
         let modes = Self.structure(2, Self.bytes(UInt32(0x500), 5, 0xbf, 0x8a3b))
         #expect(
@@ -450,6 +544,11 @@ struct SyscallDecoderTests {
     @Test func `sizes, limits, modes and times`() {
         let sizes = [Self.structure(2, Self.bytes(Int32(110)), atExit: false), Self.structure(2, Self.bytes(Int32(2)))]
         #expect(Self.line("getsockname", [3, 0, 0x1000], sizes) == "getsockname(3, NULL, [110 => 2]) = 0")
+        for (bytes, text) in [([UInt8](), "0x1000"), ([2, 0], "{sa_family=AF_INET}")] {
+            let name = Capture(
+                argument: 1, kind: SYSCALL_CAPTURE_SIZED, bytes: bytes, flags: SYSCALL_AT_EXIT.rawValue)
+            #expect(Self.line("getsockname", [3, 0x1000, 0], [name]) == "getsockname(3, \(text), NULL) = 0")
+        }
         #expect(Self.line("accept", [3, 0, 0x1000], result: -11, [sizes[0]]).hasPrefix("accept(3, NULL, [110]) = -1"))
         let limit = Self.structure(1, Self.bytes(8 << 20, 1000), atExit: false)
         #expect(

@@ -75,6 +75,9 @@ struct SyscallSignatureTests {
         // Descriptors in a list have files as they are at entry, and where a call makes them.
         let poll = SyscallRules.table[try #require(SyscallTable.number("poll"))]
         #expect((poll.entry_count, poll.count, poll.rules.0.stride, poll.rules.1.stride) == (1, 2, 8, 0))
+        // The kernel answers with the version that it would rather have.
+        let capabilities = SyscallRules.table[try #require(SyscallTable.number("capset"))]
+        #expect(capabilities.rules.0.is_written == 1 && capabilities.rules.1.is_written == 0)
         let pipe = SyscallRules.table[try #require(SyscallTable.number("pipe"))]
         #expect((pipe.entry_count, pipe.count, pipe.rules.0.stride) == (0, 1, 4))
         #expect(SyscallRules.kinds(in: [pipe]).contains(UInt8(SYSCALL_CAPTURE_FILE.rawValue)))

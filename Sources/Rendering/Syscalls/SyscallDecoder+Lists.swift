@@ -7,7 +7,8 @@ extension SyscallDecoder {
     /// Of clone(2), by its name. False: the flags do not ask for it.
     func append(clone argument: Int, value: UInt64, to buffer: inout ByteBuffer) -> Bool {
         let flags = record.argument(0)
-        switch argument {
+        // On i386 the last two are the other way round (CLONE_BACKWARDS).
+        switch record.has(SYSCALL_COMPAT) && argument > 2 ? 7 - argument : argument {
         case 0:
             buffer.append("flags=")
             append(cloneFlags: value, to: &buffer)
@@ -112,7 +113,7 @@ extension SyscallDecoder {
             let text = capture(SYSCALL_CAPTURE_BUFFER, argument, index: index, atExit: step.atExit)
             if base != 0, let text, !text.has(SYSCALL_FAULT) {
                 append(string: text, to: &buffer)
-            } else if base != 0 && text == nil && isRead {
+            } else if base != 0 && (text == nil ? isRead : size == 0) {
                 buffer.append("\"\"")
             } else {
                 append(pointer: base, to: &buffer)
@@ -215,8 +216,8 @@ extension SyscallDecoder {
         guard let time = capture(SYSCALL_CAPTURE_STRUCT, argument, atExit: true), time.bytes.count >= 16 else { return }
         buffer.append(buffer.count == mark ? " (left {tv_sec=" : ", left {tv_sec=")
         buffer.append(signed: time.bytes.loadUnaligned(as: Int64.self))
-        // select(2) has microseconds, its number is 23.
-        buffer.append(record.header.number == 23 ? ", tv_usec=" : ", tv_nsec=")
+        // select(2) has microseconds.
+        buffer.append(record.key == 23 ? ", tv_usec=" : ", tv_nsec=")
         buffer.append(signed: time.bytes.loadUnaligned(fromByteOffset: 8, as: Int64.self))
         buffer.append("}")
     }
@@ -242,11 +243,15 @@ extension SyscallDecoder {
     func append(messages argument: Int, step: SyscallPlan.Step, value: UInt64, to buffer: inout ByteBuffer) {
         var one = self
         one.message = 0
+        let total = Int64(record.argument(2) & 0xffff_ffff)
+        if value != 0 && total == 0 { return buffer.append("[]") }
         guard one.capture(SYSCALL_CAPTURE_MESSAGE, argument, atExit: step.atExit) != nil else {
             return append(pointer: value, to: &buffer)
         }
+        // sendmmsg(2) was given all of them; recvmmsg(2) gives those that came.
+        let isSent = record.key == 307
         let count = record.captures.reduce(0) { $0 + ($1.kind == SYSCALL_CAPTURE_MESSAGE ? 1 : 0) }
-        append(list: count, isCut: count < record.header.result, to: &buffer) { index, buffer in
+        append(list: count, isCut: count < (isSent ? total : record.header.result), to: &buffer) { index, buffer in
             one.message = index
             buffer.append("{msg_hdr=")
             one.append(message: argument, step: step, value: value, to: &buffer)

@@ -106,7 +106,7 @@ extension SyscallDecoder {
 
     /// Its name, or what its number is made of: include/uapi/asm-generic/ioctl.h.
     func append(request: UInt64, to buffer: inout ByteBuffer) {
-        if names.ioctl.has(request) { return names.ioctl.append(choice: request, to: &buffer) }
+        if names.ioctl.append(known: request, to: &buffer) { return }
         buffer.append("_IOC(")
         names["ioc"].append(mask: request >> 30, to: &buffer)
         for part in [request >> 8 & 0xff, request & 0xff, request >> 16 & 0x3fff] {
@@ -126,10 +126,11 @@ extension SyscallDecoder {
             names["flush"].append(choice: value, to: &buffer)
             return true
         }
-        guard let found = capture(SYSCALL_CAPTURE_STRUCT, argument, atExit: true), found.bytes.count >= 8 else {
+        guard let found = capture(SYSCALL_CAPTURE_STRUCT, argument, atExit: true), found.bytes.count >= 4 else {
             buffer.append(hex: value)
             return true
         }
+        // At the end of a page it can be shorter than what other requests have.
         switch request {
         // FIONREAD, FIONBIO, FIOASYNC, TIOCGPGRP, TIOCSPGRP, TIOCOUTQ, TIOCGSID, TIOCGPTN, TIOCSPTLCK
         case 0x541b, 0x5421, 0x5452, 0x540f, 0x5410, 0x5411, 0x5429, 0x8004_5430, 0x4004_5431:
@@ -137,7 +138,7 @@ extension SyscallDecoder {
             buffer.append(signed: Int64(found.bytes.loadUnaligned(as: Int32.self)))
             buffer.append("]")
         // TIOCGWINSZ, TIOCSWINSZ
-        case 0x5413, 0x5414:
+        case 0x5413 where found.bytes.count >= 8, 0x5414 where found.bytes.count >= 8:
             let labels: [StaticString] = ["{ws_row=", ", ws_col=", ", ws_xpixel=", ", ws_ypixel="]
             for (index, label) in labels.enumerated() {
                 buffer.append(label)
@@ -163,10 +164,8 @@ extension SyscallDecoder {
     // MARK: - System V IPC
 
     /// `IPC_CREAT|0600`.
-    func append(ipcFlags value: UInt64, to buffer: inout ByteBuffer) {
-        // shmget(2) has other flags than semget(2) and msgget(2).
-        let set = names[record.header.number == 29 ? "shmflags" : "ipcflags"]
-        if value & ~0o777 != 0 {
+    func append(ipcFlags value: UInt64, _ set: SyscallNameSet?, to buffer: inout ByteBuffer) {
+        if let set, value & ~0o777 != 0 {
             set.append(mask: value & ~0o777, to: &buffer)
             buffer.append("|")
         }
@@ -186,13 +185,8 @@ extension SyscallDecoder {
         case 0x5356_4d41 where argument == 1 && value == 0: buffer.append("PR_SET_VMA_ANON_NAME")
         case 0x5356_4d41 where argument == 3: buffer.append(decimal: value)
         // PR_SET_NAME, PR_GET_NAME; of PR_SET_VMA the name.
-        case 15, 16,
-            0x5356_4d41 where option < 17 || argument == 4:
-            if let text = capture(SYSCALL_CAPTURE_STRING, argument, atExit: true), !text.has(SYSCALL_FAULT) {
-                append(string: text, to: &buffer)
-            } else {
-                append(pointer: value, to: &buffer)
-            }
+        case 15, 16: append(name: argument, atExit: true, value: value, to: &buffer)
+        case 0x5356_4d41 where argument == 4: append(name: argument, atExit: false, value: value, to: &buffer)
         // PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER: a small int, of which the text is the first byte.
         case 2, 37:
             guard let text = capture(SYSCALL_CAPTURE_STRING, argument, atExit: true), !text.has(SYSCALL_FAULT) else {
@@ -215,6 +209,14 @@ extension SyscallDecoder {
         default: buffer.append(hex: value)
         }
         return true
+    }
+
+    private func append(name argument: Int, atExit: Bool, value: UInt64, to buffer: inout ByteBuffer) {
+        if let text = capture(SYSCALL_CAPTURE_STRING, argument, atExit: atExit), !text.has(SYSCALL_FAULT) {
+            append(string: text, to: &buffer)
+        } else {
+            append(pointer: value, to: &buffer)
+        }
     }
 
     /// The last argument that an option looks at. What it does not look at holds what was there before.

@@ -20,12 +20,15 @@ extension SyscallDecoder {
         structure step: SyscallPlan.Step, argument: Int, value: UInt64, to buffer: inout ByteBuffer
     ) {
         // wait4 that found no child to tell of wrote nothing.
-        let isEmptyWait = record.header.result == 0 && (step.kind == .status || record.header.number == 61)
-        // A set of another size than the kernel's is refused.
-        let isOddSet = (step.kind == .sigset || step.kind == .sigaction) && record.argument(step.count) != 8
-        guard let capture = captured(step, argument), !capture.has(SYSCALL_FAULT), !isEmptyWait, !isOddSet else {
-            return append(pointer: value, to: &buffer)
-        }
+        let isEmptyWait = record.header.result == 0 && (step.kind == .status || record.key == 61)
+        // A set of another size than the kernel's is refused; rt_sigpending(2) writes a part.
+        let isSet = step.kind == .sigset || step.kind == .sigaction
+        let setSize = isSet ? record.argument(step.count) : 8
+        let isOddSet = step.atExit ? !(1...8).contains(setSize) : setSize != 8
+        guard let capture = captured(step, argument), !capture.has(SYSCALL_FAULT), !isEmptyWait, !isOddSet,
+            capture.kind != SYSCALL_CAPTURE_STRUCT || !capture.has(SYSCALL_CUT)
+                || capture.bytes.count >= leastSize(step, of: capture.bytes)
+        else { return append(pointer: value, to: &buffer) }
         let bytes = capture.bytes
         func u64(_ offset: Int) -> UInt64 {
             offset + 8 <= bytes.count ? bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) : 0
@@ -52,7 +55,13 @@ extension SyscallDecoder {
             }
         }
         switch step.kind {
-        case .sockaddr: append(socketAddress: bytes, to: &buffer)
+        case .sockaddr:
+            // Less than a family is none.
+            if bytes.count < 2 {
+                append(pointer: value, to: &buffer)
+            } else {
+                append(socketAddress: bytes, to: &buffer)
+            }
         case .stat: append(mode: u32(24), size: u64(48), device: u64(40), prefix: "st_", to: &buffer)
         case .statx:
             buffer.append("{stx_mask=")
@@ -90,7 +99,10 @@ extension SyscallDecoder {
             buffer.append(", rlim_max=")
             append(limit: u64(8), to: &buffer)
             buffer.append("}")
-        case .sigset: names.append(signals: u64(0), to: &buffer)
+        case .sigset:
+            let isWhole = setSize == 8
+            let part = isWhole ? u64(0) : bytes.prefix(Int(setSize)).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+            names.append(signals: part, to: &buffer)
         case .frame:
             buffer.append("{mask=")
             names.append(signals: u64(0), to: &buffer)
@@ -265,8 +277,13 @@ extension SyscallDecoder {
             buffer.append("}")
         case .mqattr:
             buffer.append("{mq_flags=")
-            names["pipe"].append(mask: u64(0), to: &buffer)
-            members([", mq_maxmsg=", ", mq_msgsize=", ", mq_curmsgs="], at: 8)
+            buffer.append(hex: u64(0))
+            for (index, label): (Int, StaticString) in [
+                (1, ", mq_maxmsg="), (2, ", mq_msgsize="), (3, ", mq_curmsgs="),
+            ] {
+                buffer.append(label)
+                buffer.append(signed: Int64(bitPattern: u64(8 * index)))
+            }
             buffer.append("}")
         case .capheader:
             buffer.append("{version=")
@@ -276,10 +293,11 @@ extension SyscallDecoder {
             buffer.append("}")
         case .capabilities:
             // The low words of all three sets, then the high ones.
+            let isOneHalf = hasOneHalfOfCapabilities
             let labels: [StaticString] = ["{effective=", ", permitted=", ", inheritable="]
             for (index, label) in labels.enumerated() {
                 buffer.append(label)
-                append(capabilities: u32(4 * index) | u32(4 * index + 12) << 32, to: &buffer)
+                append(capabilities: u32(4 * index) | (isOneHalf ? 0 : u32(4 * index + 12) << 32), to: &buffer)
             }
             buffer.append("}")
         case .schedattr:
@@ -314,6 +332,23 @@ extension SyscallDecoder {
             }
         default: append(pointer: value, to: &buffer)
         }
+    }
+
+    /// The bytes that the call uses of a structure of which there is a part, at the end of a page.
+    private func leastSize(_ step: SyscallPlan.Step, of bytes: UnsafeRawBufferPointer) -> Int {
+        switch step.kind {
+        case .sigset where step.atExit: Int(clamping: record.argument(step.count))
+        case .capabilities where hasOneHalfOfCapabilities: 12
+        // The first layout's size; 0 stands for it.
+        case .schedattr where bytes.count >= 4: max(48, Int(bytes.loadUnaligned(as: UInt32.self)))
+        default: .max
+        }
+    }
+
+    /// Of _LINUX_CAPABILITY_VERSION_1, and of what is no version.
+    private var hasOneHalfOfCapabilities: Bool {
+        guard let head = capture(SYSCALL_CAPTURE_STRUCT, 0, atExit: false), head.bytes.count >= 4 else { return false }
+        return ![0x2007_1026, 0x2008_0522].contains(head.bytes.loadUnaligned(as: UInt32.self))
     }
 
     func append(

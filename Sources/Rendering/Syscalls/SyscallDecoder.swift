@@ -52,7 +52,7 @@ struct SyscallDecoder {
             guard record.argument(step.count) & 6 != 0 else { return false }
             append(pointer: value, to: &buffer)
         case .clone: return append(clone: argument, value: value, to: &buffer)
-        case .ipcflags: append(ipcFlags: value & 0xffff_ffff, to: &buffer)
+        case .ipcflags: append(ipcFlags: value & 0xffff_ffff, step.names, to: &buffer)
         case .id:
             let id = UInt32(truncatingIfNeeded: value)
             if id == .max { buffer.append("-1") } else { buffer.append(decimal: UInt64(id)) }
@@ -66,7 +66,7 @@ struct SyscallDecoder {
         case .ioctl: append(request: value & 0xffff_ffff, to: &buffer)
         case .ioctlarg: return append(ioctl: step, argument: argument, value: value, to: &buffer)
         case .fcntl: return append(fcntl: argument, value: value, to: &buffer)
-        case .prctl: return append(prctl: argument, value: value, to: &buffer)
+        case .prctl, .vmaname: return append(prctl: argument, value: value, to: &buffer)
         case .sockopt: append(option: argument, value: value, to: &buffer)
         case .optval: append(optionValue: step, argument: argument, value: value, to: &buffer)
         case .futex, .futextime: return append(futex: step, argument: argument, value: value, to: &buffer)
@@ -117,10 +117,18 @@ struct SyscallDecoder {
     private func append(
         string kind: syscall_capture_kind, _ step: SyscallPlan.Step, _ argument: Int, _ buffer: inout ByteBuffer
     ) {
-        guard let capture = capture(kind, argument, atExit: step.atExit), !capture.has(SYSCALL_FAULT) else {
-            return append(pointer: record.argument(argument), to: &buffer)
+        let found = capture(kind, argument, atExit: step.atExit)
+        guard let found, !found.has(SYSCALL_FAULT) else {
+            // Of nothing the address does not count, and can be any.
+            let isNothing = found != nil && kind == SYSCALL_CAPTURE_BUFFER && size(of: step) == 0
+            return isNothing ? buffer.append("\"\"") : append(pointer: record.argument(argument), to: &buffer)
         }
-        append(string: capture, to: &buffer)
+        append(string: found, to: &buffer)
+    }
+
+    /// How many bytes there are of what a step points to.
+    private func size(of step: SyscallPlan.Step) -> UInt64 {
+        step.count < SYSCALL_ARGUMENTS ? record.argument(step.count) : UInt64(bitPattern: record.header.result)
     }
 
     func append(string capture: SyscallCapture, to buffer: inout ByteBuffer) {

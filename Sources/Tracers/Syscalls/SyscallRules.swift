@@ -62,7 +62,9 @@ public enum SyscallRules {
                 exit.append(rule)
             } else {
                 // Of a pollfd the kernel writes the third field alone, which is read anew at exit.
-                rule.is_written = parameter.type.isTwice && parameter.type.kind != .pollfds ? 1 : 0
+                // Into the head of capabilities it writes the version that it would rather have.
+                let isWritten = parameter.type.isTwice && parameter.type.kind != .pollfds
+                rule.is_written = isWritten || parameter.type.kind == .capheader ? 1 : 0
                 entry.append(rule)
             }
             guard parameter.type.isTwice else { continue }
@@ -109,7 +111,7 @@ public enum SyscallRules {
         case .path: (kind, size) = (SYSCALL_CAPTURE_PATH, 0)
         // A name of up to 16 bytes, of PR_SET_NAME and PR_GET_NAME.
         case .prctl where type.atExit: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
-        case .string: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
+        case .string, .vmaname: (kind, size) = (SYSCALL_CAPTURE_STRING, 0)
         case .buffer, .bytes: (kind, size) = (SYSCALL_CAPTURE_BUFFER, 0)
         case .environment: (kind, size) = (SYSCALL_CAPTURE_POINTERS, 0)
         case .entries: (kind, size) = (SYSCALL_CAPTURE_ENTRIES, 0)
@@ -144,7 +146,7 @@ public enum SyscallRules {
         case .sigset, .frame, .pipe, .offset, .capheader: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 8)
         case .status, .intPointer: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 4)
         case .epollevent: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 12)
-        // Of capabilities two halves of three words each.
+        // Of capabilities two halves of three words each; the first version has one.
         case .openhow, .capabilities: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 24)
         case .stack: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 24)
         case .cloneargs: (kind, size) = (SYSCALL_CAPTURE_STRUCT, 64)

@@ -27,12 +27,14 @@ public struct SyscallType: Sendable, Equatable {
         case clone
         /// One that is there only if the flags in argument `count` ask for it, of mremap(2).
         case newaddress
-        /// Permission bits behind flags of that name, of shmget(2) and its like.
+        /// Permission bits behind flags of ``SyscallType/names``, of shmget(2) and its like.
         case ipcflags
         /// The mode of an open, which is there only if the flags in argument `count` create.
         case openmode
         /// What another argument makes of it.
         case ioctl, ioctlarg, fcntl, prctl, sockopt, optval, futex, futextime
+        /// As `prctl`; of PR_SET_VMA a name.
+        case vmaname
         // Memory.
         /// A path, or any text, up to its NUL; bytes, of text or not; argv; an array of iovec; a msghdr; an array of
         /// mmsghdr.
@@ -59,7 +61,7 @@ public struct SyscallType: Sendable, Equatable {
 
     /// How it is captured, and how it is written.
     public let kind: Kind
-    /// The set of names of a choice or a mask.
+    /// The set of names of a choice, a mask, or flags before permission bits.
     public var names = ""
     /// The argument that says how much there is; `SYSCALL_RESULT`: the result.
     public var count: UInt8 = 0
@@ -122,7 +124,7 @@ public struct SyscallSignature: Sendable {
 }
 
 extension SyscallType {
-    /// `buffer^#r`, `&open`, `fd`.
+    /// `buffer^#r`, `&open`, `%shmflags`, `fd`.
     init?(_ text: String) {
         var rest = text[...]
         if let mark = rest.firstIndex(of: "#") {
@@ -148,6 +150,9 @@ extension SyscallType {
             names = String(rest.dropFirst())
         case "|":
             kind = .choice
+            names = String(rest.dropFirst())
+        case "%":
+            kind = .ipcflags
             names = String(rest.dropFirst())
         default:
             if rest == "int" && (atExit || isTwice) {

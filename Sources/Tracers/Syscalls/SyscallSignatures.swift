@@ -5,8 +5,9 @@
 /// `name parameter:type … = result`. What a type means is in ``SyscallType``; `^` behind one: the
 /// kernel writes it, so that it is read when the call returns; `+`: it is read before and after; `!`: the kernel
 /// writes it if a signal ends the call, and only then. `#n`: argument n (from 0) says how much there is, `#r`: the
-/// result does. `&name`: flags of that name, `|name`: one of them (SyscallNames of `Rendering`). Numbers and types are
-/// those of the calls' manual pages, and of include/linux/syscalls.h where they differ.
+/// result does. `&name`: flags of that name, `%name`: those before permission bits, `|name`: one of them (SyscallNames
+/// of `Rendering`). Numbers and types are those of the calls' manual pages, and of include/linux/syscalls.h where they
+/// differ.
 enum SyscallTexts {
     static let lines = """
         read fd:fd buf:buffer^#r count:uint
@@ -138,7 +139,7 @@ enum SyscallTexts {
         sigaltstack ss:stack old_ss:stack^
         statfs path:path buf:statfs^
         fstatfs fd:fd buf:statfs^
-        prctl option:|prctl arg2:prctl^ arg3:prctl arg4:prctl arg5:prctl^
+        prctl option:|prctl arg2:prctl^ arg3:prctl arg4:prctl arg5:vmaname
         arch_prctl op:|arch_prctl addr:hex
         chroot path:path
         mount source:string target:path filesystemtype:string mountflags:&mount data:string
@@ -272,7 +273,7 @@ enum SyscallTexts {
         swapon path:path flags:hex
         swapoff path:path
         acct filename:path
-        userfaultfd flags:&pipe = fd
+        userfaultfd flags:&userfaultfd = fd
         process_vm_readv pid:int local_iov:iovec^#2 liovcnt:uint remote_iov:pointer riovcnt:uint flags:uint
         process_vm_writev pid:int local_iov:iovec#2 liovcnt:uint remote_iov:pointer riovcnt:uint flags:uint
         process_madvise pidfd:fd iov:pointer iovcnt:uint advice:|madvise flags:u32
@@ -291,13 +292,13 @@ enum SyscallTexts {
         mq_timedreceive mqdes:fd msg_ptr:buffer^#r msg_len:uint msg_prio:int^ abs_timeout:timespec
         mq_notify mqdes:fd sevp:sigevent
         mq_getsetattr mqdes:fd newattr:mqattr oldattr:mqattr^
-        shmget key:|ipckey size:uint shmflg:ipcflags
+        shmget key:|ipckey size:uint shmflg:%shmflags
         shmctl shmid:int cmd:|shmcmd buf:pointer
-        semget key:|ipckey nsems:int semflg:ipcflags
+        semget key:|ipckey nsems:int semflg:%ipcflags
         semop semid:int sops:sembufs#2 nsops:uint
         semtimedop semid:int sops:sembufs#2 nsops:uint timeout:timespec
         semctl semid:int semnum:int cmd:|semcmd arg:pointer
-        msgget key:|ipckey msgflg:ipcflags
+        msgget key:|ipckey msgflg:%ipcflags
         msgsnd msqid:int msgp:pointer msgsz:uint msgflg:&ipcflags
         msgrcv msqid:int msgp:pointer msgsz:uint msgtyp:long msgflg:&ipcflags
         msgctl msqid:int cmd:|ipccmd buf:pointer
