@@ -45,8 +45,8 @@ public struct Cell: Sendable {
         case slower
         /// It takes less time.
         case faster
-        /// Chance would do as much, or the fastest runs say the opposite of the medians, or it is less than
-        /// ``Design/leastEffect``.
+        /// Chance would do as much, or the interval holds less than ``Design/leastEffect``, or the fastest runs
+        /// say the opposite.
         case noDifference = "no difference shown"
         /// Fewer than ``leastRuns``, or too few to show anything among so many comparisons.
         case tooFew = "too few runs"

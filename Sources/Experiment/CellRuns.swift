@@ -114,10 +114,11 @@ struct CellRuns {
         leastEffect: Double
     ) -> Cell.Verdict {
         guard let ratio, let probability, let byBest else { return withoutRuns }
-        if ratio.interval == nil || least > significance { return .tooFew }
-        if probability > significance || (byBest > 1) != (ratio.value > 1) { return .noDifference }
-        if max(ratio.value, 1 / ratio.value) < 1 + leastEffect { return .noDifference }
-        return ratio.value > 1 ? .slower : .faster
+        guard let interval = ratio.interval, least <= significance else { return .tooFew }
+        if probability > significance { return .noDifference }
+        if interval.lower > 1 + leastEffect && byBest > 1 { return .slower }
+        if interval.upper < 1 / (1 + leastEffect) && byBest < 1 { return .faster }
+        return .noDifference
     }
 
     // MARK: Equal information

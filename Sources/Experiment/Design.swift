@@ -25,8 +25,9 @@ public struct Design: Sendable, Codable, Equatable {
     public static let quickTarget = 0.008
     /// ``target`` without `--quick`, seconds.
     public static let standardTarget = 0.06
-    /// By how much medians have to differ for a verdict, relative to the smaller: where code and data happen to lie
-    /// in memory, or which CPU it is, makes smaller differences. nil: it was stored by an Apus without it.
+    /// By how much medians have to differ for a verdict with 95 % certainty, relative to the smaller: where code and
+    /// data happen to lie in memory, or which CPU it is, makes smaller differences. nil: it was stored by an Apus
+    /// without it.
     public var leastEffect: Double?
     /// ``leastEffect`` with `--quick`.
     public static let quickLeastEffect = 0.05

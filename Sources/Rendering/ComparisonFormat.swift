@@ -60,11 +60,11 @@ enum ComparisonFormat {
         return marks
     }
 
-    /// `: less than 5 %, or by chance among so many comparisons`.
+    /// `: perhaps less than 5 %, or by chance among so many comparisons`.
     static func leastEffect(_ design: Design) -> String {
         guard let least = design.leastEffect else { return ", among so many comparisons" }
         let percent = Format.fixed(100 * least, 100 * least == (100 * least).rounded() ? 0 : 1)
-        return ": less than \(percent) %, or by chance among so many comparisons"
+        return ": perhaps less than \(percent) %, or by chance among so many comparisons"
     }
 
     /// What one event takes without an observer.

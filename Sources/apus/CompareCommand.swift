@@ -18,7 +18,7 @@ struct CompareCommand: ParsableCommand {
             Each workload runs by itself and under each observer, in blocks in random order, and says by \
             its own clock how long it took and how many events it made. Observers are ranked among those \
             that saw all of it. No difference is shown where chance would do as much among so many comparisons, \
-            or where it is less than 2 % (5 % with --quick).
+            or where it may be less than 2 % (5 % with --quick).
 
             Workloads: \(Workload.builtIn.map(\.name).joined(separator: ", ")); or a program of \
             your own, whose standard output is thrown away.
