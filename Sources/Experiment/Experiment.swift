@@ -166,15 +166,19 @@ public final class Experiment {
         }
     }
 
-    /// As many events as take a 30th of a measured run's target, without an observer.
+    /// Seconds that a pilot takes without an observer: BPF programs are timed in it, and have to run for longer than
+    /// what starting and ending them varies by.
+    private static let pilotTime = 0.002
+
+    /// As many events as take a pilot's time.
     private func pilotSize(_ setting: Design.Setting, _ observer: Observer) throws(DesignError) -> UInt64 {
         var count: UInt64 = 16
         while true {
             let run = try make(.pilot, setting, observer, count, repetition: 0, padding: 0)
             if data.interruption != nil { return count }
             let seconds = Double(run.sectionNs ?? 0) / 1e9
-            if seconds >= data.design.target / 30 || count > 1 << 32 { return count }
-            count *= seconds > data.design.target / 240 ? 2 : 8
+            if seconds >= Self.pilotTime || count > 1 << 32 { return count }
+            count *= seconds > Self.pilotTime / 8 ? 2 : 8
         }
     }
 

@@ -12,7 +12,9 @@ struct CompareDocument: Decodable {
     }
     struct Costs: Decodable, Equatable {
         let start_ns: Double?
+        let added_cpu_ns: Double?
         let kernel_cpu_ns: Double?
+        let kernel_cpu_margin_ns: Double?
         let bpf_run_ns: Double?
     }
     struct Cell: Decodable, Equatable {
