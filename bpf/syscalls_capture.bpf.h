@@ -3,7 +3,7 @@
 #ifndef APUS_SYSCALLS_CAPTURE_H
 #define APUS_SYSCALLS_CAPTURE_H
 
-#include "syscalls_memory.bpf.h"
+#include "syscalls_list.bpf.h"
 
 const volatile struct syscall_rules rules[2 * SYSCALL_NUMBERS] = {};
 
