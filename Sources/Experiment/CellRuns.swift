@@ -6,7 +6,7 @@ struct CellRuns {
     /// Measured runs that went well.
     let good: [ExperimentRun]
     /// Of those, what times are told of.
-    let counted: [ExperimentRun]
+    private(set) var counted: [ExperimentRun]
     /// Measured runs that went well, with those that were made again: what is seen of one does not depend on how
     /// long it took, and a loss is a loss.
     private let all: [ExperimentRun]
@@ -17,10 +17,9 @@ struct CellRuns {
     private let pilot: ExperimentRun?
     let failures: [String]
 
-    /// - Parameter leavingOut: those that others disturbed.
-    init(_ runs: [ExperimentRun], leavingOut: Bool = false) {
+    init(_ runs: [ExperimentRun]) {
         good = runs.filter { $0.phase == .measured && $0.failure == nil && $0.sectionNs != nil }
-        counted = leavingOut ? good.filter { $0.disturbance == nil } : good
+        counted = good
         all = runs.filter {
             ($0.phase == .measured || $0.phase == .setAside) && $0.failure == nil && $0.sectionNs != nil
         }
@@ -50,6 +49,9 @@ struct CellRuns {
 
     /// The calls that each run made, where the observer counts them.
     var counts: [UInt64] { all.compactMap(\.seenCalls) }
+
+    /// Times are told of runs that nobody disturbed.
+    mutating func leaveOutDisturbed() { counted.removeAll { $0.disturbance != nil } }
 
     /// Whether so many were left alone that the others are not needed: two thirds, and enough for an interval.
     var isCalm: Bool {

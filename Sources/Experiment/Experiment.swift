@@ -131,7 +131,9 @@ public final class Experiment {
                     pilotCount = try pilotSize(setting, observer)
                     if data.interruption != nil { return }
                 }
-                let trial = try attempt(setting, observer, pilotCount)
+                // No programs are timed of those that stop the target, and each event takes them longest.
+                let hasPrograms = observer.mechanism == .none || observer.mechanism == .ebpf
+                let trial = try attempt(setting, observer, hasPrograms ? pilotCount : max(1, pilotCount / 8))
                 if data.interruption != nil { return }
                 guard let trial else { continue }
                 if observer.mechanism == .none { cost.bareEvent = trial.event }

@@ -26,17 +26,16 @@ public struct ObserverComparison: Sendable {
         let groups = Dictionary(grouping: data.runs) { Place(setting: $0.setting, observer: $0.observer) }
         let bare = design.observers.first { $0.mechanism == .none }
         let observers = design.observers.filter { $0.mechanism != .none }
-        func cellRuns(_ setting: Design.Setting, _ observer: Observer?, leavingOut: Bool = false) -> CellRuns {
-            CellRuns(
-                observer.flatMap { groups[Place(setting: setting, observer: $0.name)] } ?? [], leavingOut: leavingOut)
+        var cellRuns: [Place: CellRuns] = [:]
+        for setting in design.settings {
+            let places = design.observers.map { Place(setting: setting, observer: $0.name) }
+            for place in places { cellRuns[place] = CellRuns(groups[place] ?? []) }
+            // Alike for all that are compared.
+            guard places.compactMap({ cellRuns[$0] }).allSatisfy({ $0.good.isEmpty || $0.isCalm }) else { continue }
+            for place in places { cellRuns[place]?.leaveOutDisturbed() }
         }
-        // Alike for all that are compared.
-        let calm = Set(
-            design.settings.filter { setting in
-                design.observers.map { cellRuns(setting, $0) }.filter { !$0.good.isEmpty }.allSatisfy(\.isCalm)
-            })
         func runs(_ setting: Design.Setting, _ observer: Observer?) -> CellRuns {
-            cellRuns(setting, observer, leavingOut: calm.contains(setting))
+            observer.flatMap { cellRuns[Place(setting: setting, observer: $0.name)] } ?? CellRuns([])
         }
         let probabilities = design.settings.flatMap { setting in
             let reference = runs(setting, bare)

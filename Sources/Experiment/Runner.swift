@@ -72,7 +72,7 @@ final class Runner {
         take(result, of: limit, into: &run, before, MachineLoad.now(before: false))
         takeReport(report, into: &run)
         guard run.failure == nil else {
-            if hasNoRoom { run.failure? += "; the disk of \(folder) is full" }
+            if hasNoRoom { run.failure? += "; the disk of \(folder) is full: TMPDIR chooses another" }
             return run
         }
         let findings = observer.reader.read(seen)

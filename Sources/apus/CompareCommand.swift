@@ -51,7 +51,7 @@ struct CompareCommand: ParsableCommand {
         parsing: .unconditional, help: ArgumentHelp("Runs of each combination (12).", valueName: "n"))
     var runs: Int?
 
-    @Flag(help: "Shorter runs: all of it in under a minute.")
+    @Flag(help: "Shorter runs: all of it in under a minute, on an idle machine.")
     var quick = false
 
     @Option(
