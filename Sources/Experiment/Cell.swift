@@ -11,19 +11,21 @@ public struct Cell: Sendable {
     public let runs: Int
     /// What the others failed of, starts and pilots included.
     public let failures: [String]
-    /// Runs that others disturbed. Times are of the others, where under each observer of the setting those are two
-    /// thirds of all and at least ``leastRuns``; else of all.
+    /// Runs that others disturbed. Times are of the blocks in which no run was, where those are two thirds of all and
+    /// at least ``leastRuns``; else of all.
     public let disturbed: Int
+    /// The sections of the runs that count, in nanoseconds, by the block that they are in.
+    let sections: [Int: Double]
     /// The section, in nanoseconds; nil: no run went well.
-    public let section: Sample?
+    public var section: Sample? { Sample(sections.values) }
     /// The fastest sections, in nanoseconds, of the runs that count: see ``disturbed``; nil: the design's K or E
     /// is not positive.
     public let best: KBest?
-    /// Median section over that of the program by itself, with a 95 % interval; nil for the program by
-    /// itself, or where one of the two has no runs.
+    /// Its section over that of the program by itself in the same block: the median over all blocks, with a 95 %
+    /// interval; nil for the program by itself, or where no block has both.
     public let slowdown: Ratio?
-    /// With which probability it lies so far from the program by itself by chance (``RankSum``); nil where one of
-    /// the two has no runs. Verdicts stand on it.
+    /// With which probability the blocks' ratios lie so far from 1 by chance (`SignedRank`); nil where the
+    /// slowdown is. Verdicts stand on it.
     public let probability: Double?
     /// The fastest of ``best`` over the program's own; nil where one of the two has none.
     public let slowdownByBest: Double?
@@ -34,10 +36,10 @@ public struct Cell: Sendable {
     /// What watching took, and where.
     public let costs: Costs
 
-    /// Of fewer runs no interval covers what it claims: see `Bootstrap`.
-    public static let leastRuns = 5
+    /// Of fewer blocks no interval covers what it claims: see `Sample.medianInterval`.
+    public static let leastRuns = 6
 
-    /// What ``Cell/probability`` shows, and the fastest runs do not contradict.
+    /// What ``Cell/probability`` shows.
     public enum Verdict: String, Sendable {
         /// The program by itself.
         case reference
@@ -45,8 +47,7 @@ public struct Cell: Sendable {
         case slower
         /// It takes less time.
         case faster
-        /// Chance would do as much, or the interval holds less than ``Design/leastEffect``, or the fastest runs
-        /// say the opposite.
+        /// Chance would do as much, or the interval holds less than ``Design/leastEffect``.
         case noDifference = "no difference shown"
         /// Fewer than ``leastRuns``, or too few to show anything among so many comparisons.
         case tooFew = "too few runs"
@@ -121,7 +122,7 @@ public struct Cell: Sendable {
         public var voluntarySwitches: Double?
         /// A number: how often one was taken off its CPU there.
         public var involuntarySwitches: Double?
-        /// What the section takes longer than without an observer.
+        /// What the section takes longer than without an observer: by the slowdown.
         public var added: Double?
         /// How many units the workload made, all threads together.
         public var units: Double?
@@ -136,6 +137,13 @@ public struct Cell: Sendable {
             guard let added, let unitsPerThread, unitsPerThread > 0 else { return nil }
             return added / unitsPerThread
         }
+    }
+
+    /// How many times as long it takes as another of the same setting, block by block; nil: they have none in common.
+    func ratios(to other: Cell) -> Sample? { Self.ratios(sections, to: other.sections) }
+
+    static func ratios(_ sections: [Int: Double], to others: [Int: Double]) -> Sample? {
+        Sample(sections.compactMap { block, section in others[block].map { section / $0 } })
     }
 
     /// That of the setting; for a name that is not built in, ``Workload/program``.

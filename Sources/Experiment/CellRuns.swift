@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Statistics
 
 /// The runs of one observer in one setting.
@@ -50,21 +51,19 @@ struct CellRuns {
     /// The calls that each run made, where the observer counts them.
     var counts: [UInt64] { all.compactMap(\.seenCalls) }
 
-    /// Times are told of runs that nobody disturbed.
-    mutating func leaveOutDisturbed() { counted.removeAll { $0.disturbance != nil } }
+    /// Times are told of the other blocks.
+    mutating func leaveOut(_ blocks: Set<Int>) { counted.removeAll { blocks.contains($0.repetition) } }
 
-    /// Whether so many were left alone that the others are not needed: two thirds, and enough for an interval.
-    var isCalm: Bool {
-        let calm = good.count { $0.disturbance == nil }
-        return calm >= Cell.leastRuns && 3 * calm >= 2 * good.count
+    /// Nanoseconds, by the block.
+    var sections: [Int: Double] {
+        Dictionary(
+            counted.compactMap { run in run.sectionNs.map { (run.repetition, Double($0)) } },
+            uniquingKeysWith: { first, _ in first })
     }
 
-    var section: Sample? { Sample(counted.compactMap(\.sectionNs).map { Double($0) }) }
-
-    /// See ``Cell/probability``.
+    /// With which probability it lies so far from the program by itself by chance; nil: no block has both.
     func probability(against bare: CellRuns) -> Double? {
-        guard let section, let reference = bare.section else { return nil }
-        return RankSum.probability(section, reference)
+        Cell.ratios(sections, to: bare.sections).map { SignedRank.probability($0.sorted.map { log($0) }) }
     }
 
     private func fastest(_ design: Design) -> KBest? {
@@ -80,11 +79,9 @@ struct CellRuns {
         _ bootstrap: Bootstrap, significance: Double
     ) -> Cell {
         let isReference = observer.mechanism == .none
-        let section = section
-        var slowdown: Ratio?
-        if !isReference, let section, let reference = bare.section {
-            slowdown = bootstrap.ratio(of: section, to: reference, by: .median)
-        }
+        let sections = sections
+        let ratios = isReference ? nil : Cell.ratios(sections, to: bare.sections)
+        let slowdown = ratios.flatMap { bootstrap.geometricMean(ofMedians: [$0]) }
         let probability = isReference ? nil : probability(against: bare)
         let best = fastest(design)
         var byBest: Double?
@@ -95,31 +92,29 @@ struct CellRuns {
         }
         return Cell(
             setting: setting, observer: observer, runs: good.count, failures: failures,
-            disturbed: good.filter { $0.disturbance != nil }.count, section: section, best: best, slowdown: slowdown,
-            probability: probability, slowdownByBest: byBest,
+            disturbed: good.filter { $0.disturbance != nil }.count, sections: sections, best: best,
+            slowdown: slowdown, probability: probability, slowdownByBest: byBest,
             verdict: isReference
-                ? (section == nil ? withoutRuns : .reference)
+                ? (sections.isEmpty ? withoutRuns : .reference)
                 : verdict(
-                    slowdown, probability, least: RankSum.least(counted.count, bare.counted.count), significance,
-                    byBest: byBest, leastEffect: design.leastEffect ?? 0),
+                    slowdown, probability, least: SignedRank.least(ratios?.count ?? 0), significance,
+                    leastEffect: design.leastEffect ?? 0),
             information: information(observer, design.workload(setting.workload), setting.threads, counts),
-            costs: costs(design.workload(setting.workload), setting.threads, isReference ? nil : bare, counts))
+            costs: costs(
+                design.workload(setting.workload), setting.threads, isReference ? nil : bare, slowdown, counts))
     }
 
     private var withoutRuns: Cell.Verdict { failures.isEmpty ? .noRuns : .failed }
 
-    /// What noise hardly touches, the fastest runs of both, has to agree.
-    ///
-    /// - Parameter least: what the probability would be, if no run of one lay among the other's.
+    /// - Parameter least: what the probability would be, if all blocks said the same.
     private func verdict(
-        _ ratio: Ratio?, _ probability: Double?, least: Double, _ significance: Double, byBest: Double?,
-        leastEffect: Double
+        _ ratio: Ratio?, _ probability: Double?, least: Double, _ significance: Double, leastEffect: Double
     ) -> Cell.Verdict {
-        guard let ratio, let probability, let byBest else { return withoutRuns }
+        guard let ratio, let probability else { return withoutRuns }
         guard let interval = ratio.interval, least <= significance else { return .tooFew }
         if probability > significance { return .noDifference }
-        if interval.lower > 1 + leastEffect && byBest > 1 { return .slower }
-        if interval.upper < 1 / (1 + leastEffect) && byBest < 1 { return .faster }
+        if interval.lower > 1 + leastEffect { return .slower }
+        if interval.upper < 1 / (1 + leastEffect) { return .faster }
         return .noDifference
     }
 
@@ -193,7 +188,9 @@ struct CellRuns {
 
     // MARK: Costs
 
-    private func costs(_ workload: Workload, _ threads: Int, _ bare: CellRuns?, _ counts: [UInt64]) -> Cell.Costs {
+    private func costs(
+        _ workload: Workload, _ threads: Int, _ bare: CellRuns?, _ slowdown: Ratio?, _ counts: [UInt64]
+    ) -> Cell.Costs {
         var costs = Cell.Costs()
         costs.start = Sample(Self.values(plainStarts, \.overheadNs))?.median ?? median(\.overheadNs)
         costs.workloadCPU = median(\.workloadCpuNs)
@@ -217,7 +214,7 @@ struct CellRuns {
             case .fault, .event: median(\.events)
             }
         costs.unitsPerThread = costs.units.map { $0 / Double(threads) }
-        if let own = section, let reference = bare?.section { costs.added = own.median - reference.median }
+        if let slowdown, let reference = bare?.median(\.sectionNs) { costs.added = (slowdown.value - 1) * reference }
         return costs
     }
 

@@ -11,7 +11,8 @@ public struct Design: Sendable, Codable, Equatable {
     public var observers: [Observer]
     /// Numbers of threads; each workload runs with each.
     public var threads: [Int]
-    /// Of each combination.
+    /// Of each combination: as many as there are to be, and once pilots have shown how long they take, as many as the
+    /// budget has room for.
     public var runs: Int
     /// K of K-best: see `KBest`.
     public var best: Int
@@ -22,9 +23,9 @@ public struct Design: Sendable, Codable, Equatable {
     /// How long a run without an observer is to take, at most; seconds.
     public var target: Double
     /// ``target`` with `--quick`, seconds.
-    public static let quickTarget = 0.008
+    public static let quickTarget = 0.004
     /// ``target`` without `--quick`, seconds.
-    public static let standardTarget = 0.06
+    public static let standardTarget = 0.03
     /// By how much medians have to differ for a verdict with 95 % certainty, relative to the smaller: where code and
     /// data happen to lie in memory, or which CPU it is, makes smaller differences. nil: it was stored by an Apus
     /// without it.
@@ -33,8 +34,7 @@ public struct Design: Sendable, Codable, Equatable {
     public static let quickLeastEffect = 0.05
     /// ``leastEffect`` without `--quick`.
     public static let standardLeastEffect = 0.02
-    /// How long all of it is to take, at most; seconds. What starting takes, and of a program a block of runs,
-    /// can go beyond it.
+    /// How long all of it is to take, at most; seconds. Starts and pilots, and one run of each, are made whatever it is.
     public var budget: Double
     /// The longest that one run may take; seconds.
     public var limit: Double

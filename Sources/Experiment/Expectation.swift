@@ -31,7 +31,7 @@ public struct Expectation: Sendable, Equatable {
     public struct Finding: Sendable {
         /// What was expected.
         public let expectation: Expectation
-        /// Of medians, over all settings in question; nil where one of them has no runs of both.
+        /// Over all settings in question; nil where one of them has no block with runs of both.
         public let ratio: Ratio?
         /// What the ratio says of it.
         public let verdict: Verdict
@@ -89,16 +89,12 @@ public struct Expectation: Sendable, Equatable {
     /// Holds it against an experiment, in all settings of its workload; undecided where runs are missing.
     public func judge(_ comparison: ObserverComparison) -> Finding {
         let settings = comparison.data.design.settings.filter { workload == nil || $0.workload == workload }
-        let pairs = settings.map {
-            (comparison.cell($0, numerator)?.section, comparison.cell($0, denominator)?.section)
-        }
-        let samples = pairs.compactMap { pair in pair.0.flatMap { above in pair.1.map { (above, $0) } } }
         let lossy = [numerator, denominator].filter { name in
             settings.contains { comparison.cell($0, name)?.information.status == .lossy }
         }
-        guard samples.count == pairs.count, !samples.isEmpty,
-            let ratio = comparison.bootstrap.geometricMean(ofRatios: samples, by: .median)
-        else { return Finding(expectation: self, ratio: nil, verdict: .undecided, lossy: lossy) }
+        guard let ratio = comparison.ratio(of: numerator, to: denominator, in: settings) else {
+            return Finding(expectation: self, ratio: nil, verdict: .undecided, lossy: lossy)
+        }
         return Finding(expectation: self, ratio: ratio, verdict: verdict(for: ratio), lossy: lossy)
     }
 

@@ -32,7 +32,7 @@ public final class Experiment {
         /// What begins now: `getppid under ptrace`.
         public let step: String
         /// The measured runs are about to begin: from here on the time is known.
-        public let isPlanned: Bool
+        public var isPlanned = false
     }
 
     /// - Throws: ``DesignError`` where there is no place for files.
@@ -57,51 +57,72 @@ public final class Experiment {
         try prepare(report)
         guard data.interruption == nil else { return }
         let steps = Schedule(data.design).steps
-        var disturbed: [Schedule.Step] = []
+        let blockSize = data.design.observers.count
+        let roundSize = data.design.settings.count * blockSize
+        var disturbed: [ArraySlice<Schedule.Step>] = []
         for (index, step) in steps.enumerated() {
-            // Of a workload so much is done that it fits; a program is what it is. Blocks are whole.
-            if !data.design.program.isEmpty, index > 0, index % data.design.observers.count == 0,
-                elapsed > data.design.budget
+            // Rounds are whole: as many runs of each.
+            if index > 0, index % roundSize == 0,
+                elapsed + time(for: steps[index..<index + roundSize]) > data.design.budget
             {
-                data.interruption = "the budget of \(Int(data.design.budget.rounded())) s was used up"
+                let runs = "\(step.repetition) of \(data.design.runs) runs of each"
+                data.interruption = "the budget was used up after \(runs)"
                 break
             }
             report(
                 Progress(
-                    done: index, total: steps.count,
-                    left: steps[index...].reduce(0) { $0 + (expected[$1.setting]?[$1.observer] ?? 0) },
+                    done: index, total: steps.count, left: time(for: steps[index...]),
                     step: "\(step.setting.workload) under \(step.observer)", isPlanned: index == 0))
-            if let run = try measure(step), run.failure == nil, run.disturbance != nil { disturbed.append(step) }
+            let run = try measure(step)
             if data.interruption != nil { return }
+            let block = steps[index - index % blockSize..<index - index % blockSize + blockSize]
+            if run?.failure == nil, run?.disturbance != nil, disturbed.last != block { disturbed.append(block) }
         }
         try measureAgain(disturbed, after: steps.count, report)
     }
 
-    /// Makes each of these runs once more, while the budget lasts. A disturbance that stays is not waited out: ten
+    /// Makes these blocks once more, while the budget lasts. A disturbance that stays is not waited out: five
     /// in a row are the last.
     private func measureAgain(
-        _ steps: [Schedule.Step], after done: Int, _ report: (Progress) -> Void
+        _ blocks: [ArraySlice<Schedule.Step>], after done: Int, _ report: (Progress) -> Void
     ) throws(DesignError) {
+        let total = done + blocks.count * data.design.observers.count
         var inVain = 0
-        for (index, step) in steps.enumerated() {
-            let left = steps[index...].reduce(0) { $0 + (expected[$1.setting]?[$1.observer] ?? 0) }
-            let time = expected[step.setting]?[step.observer] ?? 0
-            guard inVain < 10 else { return }
-            guard elapsed + time < data.design.budget else { continue }
-            report(
-                Progress(
-                    done: done + index, total: done + steps.count, left: left,
-                    step: "\(step.setting.workload) under \(step.observer), which was disturbed", isPlanned: false))
-            let earlier = data.runs.firstIndex {
-                $0.phase == .measured && $0.setting == step.setting && $0.observer == step.observer
-                    && $0.repetition == step.repetition
+        for (index, block) in blocks.enumerated() {
+            guard inVain < 5 else { return }
+            guard elapsed + time(for: block) < data.design.budget else { continue }
+            let first = data.runs.count
+            for (place, step) in block.enumerated() {
+                report(
+                    Progress(
+                        done: done + index * block.count + place, total: total,
+                        left: blocks[index...].reduce(0) { $0 + time(for: $1) },
+                        step: "\(step.setting.workload) under \(step.observer), which was disturbed"))
+                _ = try measure(step)
+                if data.interruption != nil {
+                    // A block is whole, or does not count.
+                    for place in first..<data.runs.count { data.runs[place].phase = .setAside }
+                    return
+                }
             }
-            guard let run = try measure(step) else { continue }
-            if data.interruption != nil { return }
-            // One that failed does not take the place of one that went well.
-            if let earlier { data.runs[run.failure == nil ? earlier : data.runs.count - 1].phase = .setAside }
-            inVain = run.disturbance == nil ? 0 : inVain + 1
+            var isDisturbed = false
+            for place in first..<data.runs.count {
+                let run = data.runs[place]
+                isDisturbed = isDisturbed || run.disturbance != nil
+                let earlier = data.runs[..<first].firstIndex {
+                    $0.phase == .measured && $0.setting == run.setting && $0.observer == run.observer
+                        && $0.repetition == run.repetition
+                }
+                // One that failed does not take the place of one that went well.
+                if let earlier { data.runs[run.failure == nil ? earlier : place].phase = .setAside }
+            }
+            inVain = isDisturbed ? inVain + 1 : 0
         }
+    }
+
+    /// Seconds that these take, as far as is known.
+    private func time(for steps: some Sequence<Schedule.Step>) -> Double {
+        steps.reduce(0) { $0 + (expected[$1.setting]?[$1.observer] ?? 0) }
     }
 
     private var elapsed: Double { Double(Clock.monotonic - begin) / 1e9 }
@@ -126,7 +147,7 @@ public final class Experiment {
                 report(
                     Progress(
                         done: place * observers.count + index, total: total, left: nil,
-                        step: "trying \(setting.workload) under \(observer.name)", isPlanned: false))
+                        step: "trying \(setting.workload) under \(observer.name)"))
                 if observer.mechanism == .none && design.program.isEmpty {
                     pilotCount = try pilotSize(setting, observer)
                     if data.interruption != nil { return }
@@ -152,12 +173,15 @@ public final class Experiment {
 
     private func plan(_ costs: [Planner.Cost]) {
         let design = data.design
+        let budget = (1 - Self.reserve) * design.budget - elapsed
         let counts =
             design.program.isEmpty
             ? Planner.counts(
-                for: costs, runs: design.runs, target: design.target,
-                budget: max(1, (1 - Self.reserve) * design.budget - elapsed))
+                for: costs, runs: design.runs, least: Self.pilotTime, target: design.target, budget: max(1, budget))
             : costs.map { _ in 1 }
+        // Fewer where the budget has no room for all, even if they are short.
+        let round = zip(costs, counts).reduce(0) { $0 + $1.0.time(for: Double($1.1)) }
+        data.design.runs = min(design.runs, max(1, Int(min(1e6, max(0, budget) / max(1e-6, round)))))
         data.design.counts = zip(design.settings, counts).map {
             Design.Count(workload: $0.workload, threads: $0.threads, count: $1)
         }
@@ -168,8 +192,8 @@ public final class Experiment {
         }
     }
 
-    /// Seconds that a pilot takes without an observer: BPF programs are timed in it, and have to run for longer than
-    /// what starting and ending them varies by.
+    /// Seconds that a pilot takes without an observer, and each measured run at least: BPF programs are timed in
+    /// pilots, and have to run for longer than what starting and ending them varies by.
     private static let pilotTime = 0.002
 
     /// As many events as take a pilot's time.

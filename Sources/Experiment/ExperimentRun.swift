@@ -11,7 +11,7 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
         case pilot
         /// As many events as the design has for the setting: the section counts.
         case measured
-        /// It was measured and disturbed, and made again: it does not count.
+        /// Its block was measured and disturbed, and made again: it does not count.
         case setAside = "set_aside"
     }
 

@@ -30,9 +30,13 @@ public struct ObserverComparison: Sendable {
         for setting in design.settings {
             let places = design.observers.map { Place(setting: setting, observer: $0.name) }
             for place in places { cellRuns[place] = CellRuns(groups[place] ?? []) }
-            // Alike for all that are compared.
-            guard places.compactMap({ cellRuns[$0] }).allSatisfy({ $0.good.isEmpty || $0.isCalm }) else { continue }
-            for place in places { cellRuns[place]?.leaveOutDisturbed() }
+            let runs = places.flatMap { cellRuns[$0]?.good ?? [] }
+            let blocks = Set(runs.map(\.repetition))
+            let disturbed = Set(runs.filter { $0.disturbance != nil }.map(\.repetition))
+            // Where so many were left alone that the others are not needed.
+            let calm = blocks.count - disturbed.count
+            guard calm >= Cell.leastRuns, 3 * calm >= 2 * blocks.count else { continue }
+            for place in places { cellRuns[place]?.leaveOut(disturbed) }
         }
         func runs(_ setting: Design.Setting, _ observer: Observer?) -> CellRuns {
             observer.flatMap { cellRuns[Place(setting: setting, observer: $0.name)] } ?? CellRuns([])
@@ -58,7 +62,7 @@ public struct ObserverComparison: Sendable {
         }
         self.cells = cells
         model = CostModel(cells, of: design)
-        effects = Self.effects(design, groups)
+        effects = Self.effects(design, cells)
     }
 
     /// Why figures are not of all that the design asks for, or not of what it asks for; empty: they are.
@@ -94,13 +98,16 @@ public struct ObserverComparison: Sendable {
     /// An observer's slowdown over all settings: the geometric mean, with its interval. nil: in one of them
     /// it, or the program by itself, has no runs, and the mean would be of other settings than its neighbours'.
     public func overall(_ observer: String) -> Ratio? {
-        let pairs = data.design.settings.compactMap { setting -> (Sample, Sample)? in
-            guard let own = cell(setting, observer)?.section, let bare = cell(setting, Observer.none.name)?.section
-            else { return nil }
-            return (own, bare)
+        ratio(of: observer, to: Observer.none.name, in: data.design.settings)
+    }
+
+    /// How many times as long one observer's sections take as another's, over these settings: the geometric mean, with
+    /// its interval. nil: in one of them no block has both.
+    func ratio(of observer: String, to other: String, in settings: [Design.Setting]) -> Ratio? {
+        let ratios = settings.compactMap { setting in
+            cell(setting, other).flatMap { cell(setting, observer)?.ratios(to: $0) }
         }
-        guard pairs.count == data.design.settings.count else { return nil }
-        return bootstrap.geometricMean(ofRatios: pairs, by: .median)
+        return ratios.count == settings.count ? bootstrap.geometricMean(ofMedians: ratios) : nil
     }
 
     /// The observers that saw everything in a setting, fastest first, with places. Two whose ratio
@@ -112,41 +119,25 @@ public struct ObserverComparison: Sendable {
         .sorted { ($0.section?.median ?? 0) < ($1.section?.median ?? 0) }
         var ranked: [(place: Int, cell: Cell)] = []
         for (index, cell) in complete.enumerated() {
-            guard let last = ranked.last, let own = cell.section,
-                let first = ranked.first(where: { $0.place == last.place })?.cell.section
-            else {
+            guard let last = ranked.last, let first = ranked.first(where: { $0.place == last.place })?.cell else {
                 ranked.append((1, cell))
                 continue
             }
-            let differs = bootstrap.ratio(of: own, to: first, by: .median)?.showsDifference ?? false
-            ranked.append((differs ? index + 1 : last.place, cell))
+            let ratio = ratio(of: cell.observer.name, to: first.observer.name, in: [setting])
+            ranked.append((ratio?.showsDifference ?? false ? index + 1 : last.place, cell))
         }
         return ranked
     }
 
     /// How the logarithms of slowdowns vary with the factors that have several levels; nil where runs are
     /// missing, as after failures, or no factor has two levels.
-    private static func effects(_ design: Design, _ groups: [Place: [ExperimentRun]]) -> FactorialDesign? {
+    private static func effects(_ design: Design, _ cells: [Cell]) -> FactorialDesign? {
         let observers = design.observers.filter { $0.mechanism != .none }
-        func sections(_ setting: Design.Setting, _ observer: String) -> [Int: Double] {
-            let runs = groups[Place(setting: setting, observer: observer)] ?? []
-            return Dictionary(
-                runs.compactMap { run in
-                    guard run.phase == .measured, run.failure == nil, let section = run.sectionNs, section > 0
-                    else { return nil }
-                    return (run.repetition, Double(section))
-                }, uniquingKeysWith: { first, _ in first })
-        }
-        var responses: [[Double]] = []
-        for setting in design.settings {
-            let bare = sections(setting, Observer.none.name)
-            for observer in observers {
-                let own = sections(setting, observer.name)
-                responses.append(
-                    own.keys.sorted().compactMap { key in
-                        guard let own = own[key], let bare = bare[key] else { return nil }
-                        return log(own / bare)
-                    })
+        let bare = Dictionary(grouping: cells.filter { $0.observer.mechanism == .none }, by: \.setting)
+        let responses = cells.filter { $0.observer.mechanism != .none }.map { cell in
+            guard let bare = bare[cell.setting]?.first else { return [Double]() }
+            return cell.sections.keys.sorted().compactMap { block in
+                bare.sections[block].flatMap { bare in cell.sections[block].map { log($0 / bare) } }
             }
         }
         let repetitions = responses.map(\.count).min() ?? 0

@@ -196,12 +196,12 @@ extension ObserverComparison {
                 .joined(separator: ", or ")
             notes.append(
                 "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); times are of the others "
-                    + "for each workload of which two thirds were left alone, else of all")
+                    + "for each workload of which two thirds of the blocks were left alone, else of all")
         }
         let again = data.runs.count { $0.phase == .setAside }
-        if again > 0 { notes.append("\(again) runs were disturbed, and made again: the later ones count") }
+        if again > 0 { notes.append("\(again) runs were made again, as their blocks were disturbed: the later ones count") }
         for cell in cells where cell.observer.mechanism == .none {
-            if let section = cell.section, section.median < 2e6 {
+            if let section = cell.section, section.median < 1e6 {
                 let why = data.design.program.isEmpty ? ", as its slowest observer allows no more" : ""
                 notes.append(
                     "\(cell.setting.workload) takes only \(Format.duration(UInt64(section.median))) by itself\(why): "

@@ -67,12 +67,35 @@ public struct Bootstrap: Sendable {
             let below = replicates(of: statistic, in: denominator, &random)
             for index in 0..<resamples { logs[index] += log(above[index] / below[index]) / count }
         }
-        let interval = interval(of: logs, by: statistic, smallest: smallest)
         return Ratio(
-            value: value,
-            interval: interval.map {
-                Interval(lower: exp($0.lower), upper: exp($0.upper), confidence: $0.confidence)
-            })
+            value: value, interval: exponential(of: interval(of: logs, by: statistic, smallest: smallest)))
+    }
+
+    /// The geometric mean of ratios, each the median of some that were measured pair by pair, as in the blocks of an
+    /// experiment. Of one it is that median, and nothing needs to be drawn: ``Sample/medianInterval(confidence:)``.
+    ///
+    /// - Returns: nil where there are none, or not all values are positive. Its interval is nil where a sample has
+    ///   less than 6 values, of which the range of all has less than 95 % confidence.
+    public func geometricMean(ofMedians samples: [Sample]) -> Ratio? {
+        guard !samples.isEmpty, samples.allSatisfy({ $0.min > 0 }) else { return nil }
+        let count = Double(samples.count)
+        let value = exp(samples.reduce(0) { $0 + log($1.median) } / count)
+        guard samples.allSatisfy({ $0.count >= 6 }) else { return Ratio(value: value, interval: nil) }
+        if samples.count == 1 {
+            return Ratio(value: value, interval: samples[0].medianInterval(confidence: confidence))
+        }
+        var logs = [Double](repeating: 0, count: resamples)
+        var random = SplitMix64(seed: seed)
+        for sample in samples {
+            for (index, median) in replicates(of: .median, in: sample, &random).enumerated() {
+                logs[index] += log(median) / count
+            }
+        }
+        return Ratio(value: value, interval: exponential(of: interval(of: logs, by: .median, smallest: 6)))
+    }
+
+    private func exponential(of interval: Interval?) -> Interval? {
+        interval.map { Interval(lower: exp($0.lower), upper: exp($0.upper), confidence: $0.confidence) }
     }
 
     /// How much more one sample's mean or median is than another's, with its interval; the values may be

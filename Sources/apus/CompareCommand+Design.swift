@@ -6,8 +6,8 @@ import Linux
 import Rendering
 
 extension CompareCommand {
-    // Of 12 a difference among some 40 comparisons is shown, in spite of an outlier or two.
-    var runsOfEach: Int { runs ?? 12 }
+    // Of 20 a difference among some 40 comparisons is shown, though a few blocks say the opposite.
+    var runsOfEach: Int { runs ?? 20 }
 
     /// What the options ask for.
     func design() throws(DesignError) -> Design {

@@ -17,7 +17,14 @@ extension CompareCommand {
         defer { progress.clear() }
         do throws(DesignError) {
             let experiment = try Experiment(try design(), signals: signals, version: Apus.configuration.version)
-            let data = try experiment.run { progress.show($0) }
+            let data = try experiment.run {
+                progress.show($0)
+                if $0.isPlanned, let runs, experiment.data.design.runs < runs {
+                    progress.clear()
+                    Output.standardError.writeIgnoringErrors(
+                        "apus: --budget has room for \(experiment.data.design.runs) of \(runs) runs of each\n")
+                }
+            }
             Self.signal = experiment.interruption
             return data
         } catch {

@@ -48,7 +48,7 @@ struct CompareCommand: ParsableCommand {
     var threads = "1"
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Runs of each combination (12).", valueName: "n"))
+        parsing: .unconditional, help: ArgumentHelp("Runs of each combination, at most (20).", valueName: "n"))
     var runs: Int?
 
     @Flag(help: "Shorter runs: all of it in under a minute, on an idle machine.")
@@ -56,7 +56,7 @@ struct CompareCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How long all of it may take (540, or 56 with --quick): runs are made to fit; of a program no new block of runs begins.",
+            "How long all of it may take (540, or 56 with --quick): runs are made to fit, and where they cannot be shorter, fewer.",
             valueName: "s"))
     var budget: Double?
 

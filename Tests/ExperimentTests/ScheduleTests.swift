@@ -19,6 +19,8 @@ struct ScheduleTests {
             let repetitions = steps.filter { $0.setting == setting && $0.observer == "none" }.map(\.repetition)
             #expect(repetitions == Array(0..<5))
         }
+        // A round has a block of each setting.
+        #expect(steps.map(\.repetition) == (0..<5).flatMap { Array(repeating: $0, count: 2 * 3) })
         #expect(steps.allSatisfy { (0..<4096).contains($0.padding) })
         #expect(Set(steps.map(\.padding)).count > 20)
     }
