@@ -14,15 +14,15 @@ public struct Cell: Sendable {
     /// Runs that others disturbed. Times are of the blocks in which no run was, where those are two thirds of all and
     /// at least ``leastRuns``; else of all.
     public let disturbed: Int
-    /// The sections of the runs that count, in nanoseconds, by the block that they are in.
-    let sections: [Int: Double]
+    /// Of the runs that count.
+    let sections: [Section]
     /// The section, in nanoseconds; nil: no run went well.
-    public var section: Sample? { Sample(sections.values) }
+    public var section: Sample? { Sample(sections.map(\.nanoseconds)) }
     /// The fastest sections, in nanoseconds, of the runs that count: see ``disturbed``; nil: the design's K or E
     /// is not positive.
     public let best: KBest?
-    /// Its section over that of the program by itself in the same block: the median over all blocks, with a 95 %
-    /// interval; nil for the program by itself, or where no block has both.
+    /// Its section over that of the program by itself just before or after it: the median over all blocks, with a
+    /// 95 % interval; nil for the program by itself, or where no block has both.
     public let slowdown: Ratio?
     /// With which probability the blocks' ratios lie so far from 1 by chance (`SignedRank`); nil where the
     /// slowdown is. Verdicts stand on it.
@@ -139,11 +139,13 @@ public struct Cell: Sendable {
         }
     }
 
-    /// How many times as long it takes as another of the same setting, block by block; nil: they have none in common.
-    func ratios(to other: Cell) -> Sample? { Self.ratios(sections, to: other.sections) }
-
-    static func ratios(_ sections: [Int: Double], to others: [Int: Double]) -> Sample? {
-        Sample(sections.compactMap { block, section in others[block].map { section / $0 } })
+    /// The section of one run.
+    struct Section: Sendable {
+        /// ``ExperimentRun/repetition``.
+        let block: Int
+        /// Among all of the experiment's runs.
+        let place: Int
+        let nanoseconds: Double
     }
 
     /// That of the setting; for a name that is not built in, ``Workload/program``.
@@ -169,5 +171,18 @@ public struct Cell: Sendable {
         let scale = added / (slowdown.value - 1)
         return Interval(
             lower: (interval.lower - 1) * scale, upper: (interval.upper - 1) * scale, confidence: interval.confidence)
+    }
+}
+
+extension [Cell.Section] {
+    /// How many times as long they took as others of the same setting, block by block: of each block the two that
+    /// were made one after the other, or nearly so.
+    func ratios(to others: [Cell.Section]) -> [Double] {
+        let others = Dictionary(grouping: others, by: \.block)
+        return Dictionary(grouping: self, by: \.block).sorted { $0.key < $1.key }.compactMap { block, own in
+            let pairs = own.flatMap { one in others[block, default: []].map { (one, $0) } }
+            let nearest = pairs.min { abs($0.0.place - $0.1.place) < abs($1.0.place - $1.1.place) }
+            return nearest.map { $0.0.nanoseconds / $0.1.nanoseconds }
+        }
     }
 }

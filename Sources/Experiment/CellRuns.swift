@@ -8,6 +8,8 @@ struct CellRuns {
     let good: [ExperimentRun]
     /// Of those, what times are told of.
     private(set) var counted: [ExperimentRun]
+    /// Those of ``counted``.
+    private(set) var sections: [Cell.Section]
     /// Measured runs that went well, with those that were made again: what is seen of one does not depend on how
     /// long it took, and a loss is a loss.
     private let all: [ExperimentRun]
@@ -18,11 +20,19 @@ struct CellRuns {
     private let pilot: ExperimentRun?
     let failures: [String]
 
-    init(_ runs: [ExperimentRun]) {
-        good = runs.filter { $0.phase == .measured && $0.failure == nil && $0.sectionNs != nil }
+    /// - Parameter runs: each with its place among all runs of the experiment.
+    init(_ placed: [(place: Int, run: ExperimentRun)]) {
+        let runs = placed.map(\.run)
+        func isGood(_ run: ExperimentRun) -> Bool {
+            run.phase == .measured && run.failure == nil && run.sectionNs ?? 0 > 0
+        }
+        good = runs.filter(isGood)
         counted = good
+        sections = placed.filter { isGood($0.run) }.map { place, run in
+            Cell.Section(block: run.repetition, place: place, nanoseconds: Double(run.sectionNs ?? 0))
+        }
         all = runs.filter {
-            ($0.phase == .measured || $0.phase == .setAside) && $0.failure == nil && $0.sectionNs != nil
+            ($0.phase == .measured || $0.phase == .setAside) && $0.failure == nil && $0.sectionNs ?? 0 > 0
         }
         starts = runs.filter { $0.phase == .start && $0.failure == nil }
         pilot = runs.last { $0.phase == .pilot && $0.failure == nil }
@@ -52,18 +62,15 @@ struct CellRuns {
     var counts: [UInt64] { all.compactMap(\.seenCalls) }
 
     /// Times are told of the other blocks.
-    mutating func leaveOut(_ blocks: Set<Int>) { counted.removeAll { blocks.contains($0.repetition) } }
-
-    /// Nanoseconds, by the block.
-    var sections: [Int: Double] {
-        Dictionary(
-            counted.compactMap { run in run.sectionNs.map { (run.repetition, Double($0)) } },
-            uniquingKeysWith: { first, _ in first })
+    mutating func leaveOut(_ blocks: Set<Int>) {
+        counted.removeAll { blocks.contains($0.repetition) }
+        sections.removeAll { blocks.contains($0.block) }
     }
 
-    /// With which probability it lies so far from the program by itself by chance; nil: no block has both.
+    /// See ``Cell/probability``.
     func probability(against bare: CellRuns) -> Double? {
-        Cell.ratios(sections, to: bare.sections).map { SignedRank.probability($0.sorted.map { log($0) }) }
+        let ratios = sections.ratios(to: bare.sections)
+        return ratios.isEmpty ? nil : SignedRank.probability(ratios.map { log($0) })
     }
 
     private func fastest(_ design: Design) -> KBest? {
@@ -79,8 +86,7 @@ struct CellRuns {
         _ bootstrap: Bootstrap, significance: Double
     ) -> Cell {
         let isReference = observer.mechanism == .none
-        let sections = sections
-        let ratios = isReference ? nil : Cell.ratios(sections, to: bare.sections)
+        let ratios = isReference ? nil : Sample(sections.ratios(to: bare.sections))
         let slowdown = ratios.flatMap { bootstrap.geometricMean(ofMedians: [$0]) }
         let probability = isReference ? nil : probability(against: bare)
         let best = fastest(design)

@@ -11,8 +11,7 @@ public struct Design: Sendable, Codable, Equatable {
     public var observers: [Observer]
     /// Numbers of threads; each workload runs with each.
     public var threads: [Int]
-    /// Of each combination: as many as there are to be, and once pilots have shown how long they take, as many as the
-    /// budget has room for.
+    /// Of each observer in each setting: as many as there are to be, or as many as the budget had room for.
     public var runs: Int
     /// K of K-best: see `KBest`.
     public var best: Int
@@ -94,7 +93,15 @@ public struct Design: Sendable, Codable, Equatable {
     }
 
     /// Measured runs, if all are made.
-    public var plannedRuns: Int { settings.count * observers.count * runs }
+    public var plannedRuns: Int { settings.count * blockSize * runs }
+
+    /// One run of each observer, and for two of them one of the program by itself.
+    var blockSize: Int { watching + (watching < observers.count ? bareRuns : 0) }
+
+    /// Of the program by itself, in a block.
+    var bareRuns: Int { (watching + 1) / 2 }
+
+    private var watching: Int { observers.count { $0.mechanism != .none } }
 
     /// Whether an experiment can have been so, and arithmetic with it goes well.
     var isPlausible: Bool {

@@ -17,6 +17,8 @@ public final class Experiment {
     /// Seconds that one run takes, by setting and observer.
     private var expected: [Design.Setting: [String: Double]] = [:]
     private var failures: [Design.Setting: [String: Int]] = [:]
+    /// So many measured runs the budget seems to have room for.
+    private var expectedRuns = 0
 
     /// The signal that ended it, if one did.
     public private(set) var interruption: Int32?
@@ -57,28 +59,32 @@ public final class Experiment {
         try prepare(report)
         guard data.interruption == nil else { return }
         let steps = Schedule(data.design).steps
-        let blockSize = data.design.observers.count
+        let blockSize = data.design.blockSize
         let roundSize = data.design.settings.count * blockSize
+        let round = time(for: steps.prefix(roundSize))
         var disturbed: [ArraySlice<Schedule.Step>] = []
         for (index, step) in steps.enumerated() {
-            // Rounds are whole: as many runs of each.
-            if index > 0, index % roundSize == 0,
-                elapsed + time(for: steps[index..<index + roundSize]) > data.design.budget
-            {
-                let runs = "\(step.repetition) of \(data.design.runs) runs of each"
-                data.interruption = "the budget was used up after \(runs)"
-                break
+            // As many rounds as the budget has room for: whole ones, and so as many runs of each.
+            let isRound = index % roundSize == 0
+            if isRound {
+                let left = budgetForRuns - elapsed
+                if index > 0, round > left {
+                    data.design.runs = step.repetition
+                    break
+                }
+                let fitting = max(1, left / max(round, 1e-6))
+                expectedRuns = min(steps.count, index + (fitting < 10_000 ? Int(fitting) * roundSize : steps.count))
             }
             report(
                 Progress(
-                    done: index, total: steps.count, left: time(for: steps[index...]),
+                    done: index, total: expectedRuns, left: time(for: steps[index..<expectedRuns]),
                     step: "\(step.setting.workload) under \(step.observer)", isPlanned: index == 0))
             let run = try measure(step)
             if data.interruption != nil { return }
             let block = steps[index - index % blockSize..<index - index % blockSize + blockSize]
             if run?.failure == nil, run?.disturbance != nil, disturbed.last != block { disturbed.append(block) }
         }
-        try measureAgain(disturbed, after: steps.count, report)
+        try measureAgain(disturbed, after: data.design.plannedRuns, report)
     }
 
     /// Makes these blocks once more, while the budget lasts. A disturbance that stays is not waited out: five
@@ -86,7 +92,7 @@ public final class Experiment {
     private func measureAgain(
         _ blocks: [ArraySlice<Schedule.Step>], after done: Int, _ report: (Progress) -> Void
     ) throws(DesignError) {
-        let total = done + blocks.count * data.design.observers.count
+        let total = done + blocks.count * data.design.blockSize
         var inVain = 0
         for (index, block) in blocks.enumerated() {
             guard inVain < 5 else { return }
@@ -105,18 +111,14 @@ public final class Experiment {
                     return
                 }
             }
-            var isDisturbed = false
-            for place in first..<data.runs.count {
+            // One of which a run failed does not take the place of one that went well.
+            let hasFailed = data.runs[first...].contains { $0.failure != nil }
+            for place in data.runs.indices where (place >= first) == hasFailed && data.runs[place].phase == .measured {
                 let run = data.runs[place]
-                isDisturbed = isDisturbed || run.disturbance != nil
-                let earlier = data.runs[..<first].firstIndex {
-                    $0.phase == .measured && $0.setting == run.setting && $0.observer == run.observer
-                        && $0.repetition == run.repetition
-                }
-                // One that failed does not take the place of one that went well.
-                if let earlier { data.runs[run.failure == nil ? earlier : place].phase = .setAside }
+                guard run.setting == block.first?.setting, run.repetition == block.first?.repetition else { continue }
+                data.runs[place].phase = .setAside
             }
-            inVain = isDisturbed ? inVain + 1 : 0
+            inVain = data.runs[first...].contains { $0.disturbance != nil } ? inVain + 1 : 0
         }
     }
 
@@ -127,8 +129,8 @@ public final class Experiment {
 
     private var elapsed: Double { Double(Clock.monotonic - begin) / 1e9 }
 
-    /// The share of the budget that is kept for runs that are to be made again.
-    private static let reserve = 0.1
+    /// Seconds: a tenth is kept for runs that are to be made again.
+    private var budgetForRuns: Double { 0.9 * data.design.budget }
 
     // MARK: Before
 
@@ -158,8 +160,9 @@ public final class Experiment {
                 if data.interruption != nil { return }
                 guard let trial else { continue }
                 if observer.mechanism == .none { cost.bareEvent = trial.event }
-                cost.allEvents += trial.event
-                cost.starts += trial.start
+                let runs = Double(observer.mechanism == .none ? design.bareRuns : 1)
+                cost.allEvents += runs * trial.event
+                cost.starts += runs * trial.start
                 expected[setting, default: [:]][observer.name] = trial.start
                 events[setting, default: [:]][observer.name] = trial.event
             }
@@ -173,15 +176,12 @@ public final class Experiment {
 
     private func plan(_ costs: [Planner.Cost]) {
         let design = data.design
-        let budget = (1 - Self.reserve) * design.budget - elapsed
         let counts =
             design.program.isEmpty
             ? Planner.counts(
-                for: costs, runs: design.runs, least: Self.pilotTime, target: design.target, budget: max(1, budget))
+                for: costs, runs: design.runs, least: Self.pilotTime, target: design.target,
+                budget: max(1, budgetForRuns - elapsed))
             : costs.map { _ in 1 }
-        // Fewer where the budget has no room for all, even if they are short.
-        let round = zip(costs, counts).reduce(0) { $0 + $1.0.time(for: Double($1.1)) }
-        data.design.runs = min(design.runs, max(1, Int(min(1e6, max(0, budget) / max(1e-6, round)))))
         data.design.counts = zip(design.settings, counts).map {
             Design.Count(workload: $0.workload, threads: $0.threads, count: $1)
         }

@@ -13,8 +13,8 @@ public struct ObserverComparison: Sendable {
     /// How the logarithms of slowdowns vary with workload, threads and observer, as far as they have several
     /// levels; nil where none has, or runs are missing.
     public let effects: FactorialDesign?
-    /// How small a ``Cell/probability`` has to be to show a difference: so small that with 95 % probability not
-    /// one of the experiment's verdicts is by chance (``Statistics/Holm``).
+    /// How small a ``Cell/probability`` has to be to show a difference: so small that of the verdicts that
+    /// say something one of twenty is expected to be by chance (`FalseDiscovery`).
     public let significance: Double
     let bootstrap: Bootstrap
 
@@ -23,7 +23,9 @@ public struct ObserverComparison: Sendable {
         self.data = data
         let design = data.design
         bootstrap = Bootstrap(resamples: resamples, seed: design.seed)
-        let groups = Dictionary(grouping: data.runs) { Place(setting: $0.setting, observer: $0.observer) }
+        let groups = Dictionary(grouping: data.runs.enumerated().map { (place: $0, run: $1) }) {
+            Place(setting: $0.run.setting, observer: $0.run.observer)
+        }
         let bare = design.observers.first { $0.mechanism == .none }
         let observers = design.observers.filter { $0.mechanism != .none }
         var cellRuns: [Place: CellRuns] = [:]
@@ -45,7 +47,7 @@ public struct ObserverComparison: Sendable {
             let reference = runs(setting, bare)
             return observers.compactMap { runs(setting, $0).probability(against: reference) }
         }
-        significance = Holm.level(probabilities, of: design.settings.count * observers.count)
+        significance = FalseDiscovery.level(probabilities, of: design.settings.count * observers.count)
         var cells: [Cell] = []
         for setting in design.settings {
             let reference = runs(setting, bare)
@@ -105,7 +107,7 @@ public struct ObserverComparison: Sendable {
     /// its interval. nil: in one of them no block has both.
     func ratio(of observer: String, to other: String, in settings: [Design.Setting]) -> Ratio? {
         let ratios = settings.compactMap { setting in
-            cell(setting, other).flatMap { cell(setting, observer)?.ratios(to: $0) }
+            Sample(cell(setting, observer)?.sections.ratios(to: cell(setting, other)?.sections ?? []) ?? [])
         }
         return ratios.count == settings.count ? bootstrap.geometricMean(ofMedians: ratios) : nil
     }
@@ -135,10 +137,7 @@ public struct ObserverComparison: Sendable {
         let observers = design.observers.filter { $0.mechanism != .none }
         let bare = Dictionary(grouping: cells.filter { $0.observer.mechanism == .none }, by: \.setting)
         let responses = cells.filter { $0.observer.mechanism != .none }.map { cell in
-            guard let bare = bare[cell.setting]?.first else { return [Double]() }
-            return cell.sections.keys.sorted().compactMap { block in
-                bare.sections[block].flatMap { bare in cell.sections[block].map { log($0 / bare) } }
-            }
+            cell.sections.ratios(to: bare[cell.setting]?.first?.sections ?? []).map { log($0) }
         }
         let repetitions = responses.map(\.count).min() ?? 0
         let factors = [

@@ -199,7 +199,9 @@ extension ObserverComparison {
                     + "for each workload of which two thirds of the blocks were left alone, else of all")
         }
         let again = data.runs.count { $0.phase == .setAside }
-        if again > 0 { notes.append("\(again) runs were made again, as their blocks were disturbed: the later ones count") }
+        if again > 0 {
+            notes.append("\(again) runs were made again, as their blocks were disturbed: the later ones count")
+        }
         for cell in cells where cell.observer.mechanism == .none {
             if let section = cell.section, section.median < 1e6 {
                 let why = data.design.program.isEmpty ? ", as its slowest observer allows no more" : ""

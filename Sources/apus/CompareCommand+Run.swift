@@ -17,15 +17,13 @@ extension CompareCommand {
         defer { progress.clear() }
         do throws(DesignError) {
             let experiment = try Experiment(try design(), signals: signals, version: Apus.configuration.version)
-            let data = try experiment.run {
-                progress.show($0)
-                if $0.isPlanned, let runs, experiment.data.design.runs < runs {
-                    progress.clear()
-                    Output.standardError.writeIgnoringErrors(
-                        "apus: --budget has room for \(experiment.data.design.runs) of \(runs) runs of each\n")
-                }
-            }
+            let data = try experiment.run { progress.show($0) }
+            progress.clear()
             Self.signal = experiment.interruption
+            if let runs, data.design.runs < runs {
+                Output.standardError.writeIgnoringErrors(
+                    "apus: --budget had room for \(data.design.runs) of \(runs) runs of each\n")
+            }
             return data
         } catch {
             progress.clear()

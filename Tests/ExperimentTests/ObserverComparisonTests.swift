@@ -108,6 +108,38 @@ struct ObserverComparisonTests {
         }
     }
 
+    @Test func `what a whole block suffers is no observer's doing`() throws {
+        let design = Design.test(workloads: ["getppid"], observers: ["none", "ebpf-count", "ebpf-time"], runs: 12)
+        // Half of the blocks on a machine that is half as fast.
+        let data = Self.data(design, seed: 5, slowdown: { $1 == "none" ? 1 : $1 == "ebpf-count" ? 1.1 : 1.5 }) { run in
+            if run.phase == .measured && run.repetition % 2 == 0 { run.sectionNs = 2 * (run.sectionNs ?? 0) }
+        }
+        let comparison = ObserverComparison(data)
+        let cell = try #require(comparison.cell(Self.getppid, "ebpf-count"))
+        #expect(cell.verdict == .slower && abs((cell.slowdown?.value ?? 0) / 1.1 - 1) < 0.06)
+        #expect(try Expectation("ebpf-time/ebpf-count > 1.2").judge(comparison).verdict == .supported)
+    }
+
+    @Test func `of several runs of the program by itself the nearest one counts`() throws {
+        let design = Design.test(workloads: ["getppid"], observers: ["none", "ebpf-count", "ptrace"], runs: 8)
+        var data = Self.data(design, seed: 5, slowdown: { $1 == "none" ? 1 : 2 })
+        let bare = data.runs.filter { $0.observer == "none" && $0.phase == .measured }
+        data.runs.removeAll { $0.phase == .measured }
+        // The machine slows down between two pairs of each block.
+        for run in bare {
+            for (observer, section) in [("ebpf-count", 20), ("none", 10), ("none", 100), ("ptrace", 300)] {
+                var run = run
+                (run.observer, run.sectionNs) = (observer, UInt64(1_000_000 * section + run.repetition))
+                data.runs.append(run)
+            }
+        }
+        let comparison = ObserverComparison(data)
+        for (observer, factor) in [("ebpf-count", 2.0), ("ptrace", 3)] {
+            let slowdown = try #require(comparison.cell(Self.getppid, observer)?.slowdown)
+            #expect(abs(slowdown.value / factor - 1) < 1e-5)
+        }
+    }
+
     @Test func `a difference that chance does not explain has to be large enough for a verdict`() throws {
         var design = Design.test(workloads: ["getppid"], observers: ["none", "ebpf-time"], runs: 12)
         func verdict(_ factor: Double) throws -> Cell.Verdict {
@@ -144,7 +176,7 @@ struct ObserverComparisonTests {
     }
 
     @Test func `too few runs for so many comparisons are said to be`() {
-        // Of 5 and 5 the least probability is 2 in 252: too much among nine.
+        // The range of 5 ratios is no 95 % interval.
         let design = Design.test(
             workloads: ["getppid", "readwrite", "compute"], observers: ["none", "ebpf-count", "ebpf-time", "ptrace"],
             runs: 5)
@@ -321,7 +353,7 @@ struct ObserverComparisonTests {
         #expect(comparison.reasons == ["interrupted by signal 2", "4 of 20 runs were made"])
         #expect(comparison.cell(Self.getppid, "ebpf-time")?.verdict == .tooFew)
         let finding = try Expectation("ebpf-time < 5").judge(comparison)
-        #expect(finding.verdict == .undecided && finding.gap == "for an interval there have to be 5 runs of each")
+        #expect(finding.verdict == .undecided && finding.gap == "for an interval there have to be 6 runs of each")
     }
 
     @Test func `what programs took is the timed pilot's, less the start's, for as many events`() throws {

@@ -10,7 +10,8 @@ struct PlannerTests {
 
     @Test func `with time enough, a bare run takes its target`() {
         let counts = Planner.counts(
-            for: [cost(bare: 1e-7, all: 1e-6), cost(bare: 1e-3, all: 2e-3)], runs: 10, least: 0, target: 0.06, budget: 1e6)
+            for: [cost(bare: 1e-7, all: 1e-6), cost(bare: 1e-3, all: 2e-3)], runs: 10, least: 0, target: 0.06,
+            budget: 1e6)
         #expect(counts == [600_000, 60])
     }
 

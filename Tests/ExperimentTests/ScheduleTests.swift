@@ -4,16 +4,31 @@ import Testing
 @testable import Experiment
 
 struct ScheduleTests {
-    @Test func `every block has each observer once, and every setting each repetition`() {
+    @Test func `every observer is beside the program by itself, once in each block`() {
+        for watching in [["ptrace"], ["ebpf-count", "ebpf-time", "ptrace"], ["ebpf-count", "ebpf-time"]] {
+            let design = Design.test(workloads: ["getppid", "compute"], observers: ["none"] + watching, runs: 5)
+            let size = design.blockSize
+            #expect(size == watching.count + (watching.count + 1) / 2)
+            let steps = Schedule(design).steps
+            #expect(steps.count == design.plannedRuns && steps.count == 2 * 5 * size)
+            for first in stride(from: 0, to: steps.count, by: size) {
+                let names = steps[first..<first + size].map(\.observer)
+                #expect(names.filter { $0 != "none" }.sorted() == watching)
+                for (index, name) in names.enumerated() where name != "none" {
+                    #expect(index > 0 && names[index - 1] == "none" || index + 1 < size && names[index + 1] == "none")
+                }
+            }
+        }
+    }
+
+    @Test func `every setting has each repetition, in rounds`() {
         let design = Design.test(
             workloads: ["getppid", "compute"], observers: ["none", "ebpf-time", "ptrace"], runs: 5)
         let steps = Schedule(design).steps
-        #expect(steps.count == 2 * 3 * 5)
         for first in stride(from: 0, to: steps.count, by: 3) {
             let block = steps[first..<first + 3]
             #expect(Set(block.map(\.setting)).count == 1)
             #expect(Set(block.map(\.repetition)).count == 1)
-            #expect(Set(block.map(\.observer)) == ["none", "ebpf-time", "ptrace"])
         }
         for setting in design.settings {
             let repetitions = steps.filter { $0.setting == setting && $0.observer == "none" }.map(\.repetition)

@@ -14,15 +14,15 @@ struct SignedRankTests {
     }
 
     @Test func `small samples are counted out`() {
-        #expect(SignedRank.probability([1, 2, 3, 4, 5]) == 2 / 32)
-        #expect(SignedRank.least(5) == 2 / 32 && SignedRank.least(0) == 1)
+        #expect(SignedRank.probability([1, 2, 3, 4, 5]) == 2.0 / 32)
+        #expect(SignedRank.least(5) == 2.0 / 32 && SignedRank.least(0) == 1)
         // Sums up to 2, of 1, 2 and none: 3 of 64 ways, and as many above.
-        #expect(SignedRank.probability([1, -2, 3, 4, 5, 6]) == 6 / 64)
+        #expect(SignedRank.probability([1, -2, 3, 4, 5, 6]) == 6.0 / 64)
         // Zeros say nothing.
-        #expect(SignedRank.probability([0, 1, 0, 2, 3, 4, 5]) == 2 / 32)
+        #expect(SignedRank.probability([0, 1, 0, 2, 3, 4, 5]) == 2.0 / 32)
         #expect(SignedRank.probability([]) == 1 && SignedRank.probability([0, 0]) == 1)
         // Ranks 1.5, 1.5 and 3: up to 1.5 are none, and either of two, of 8 ways.
-        #expect(SignedRank.probability([1, -1, 2]) == 6 / 8)
+        #expect(SignedRank.probability([1, -1, 2]) == 6.0 / 8)
         #expect(SignedRank.probability([1, -1]) == 1)
     }
 
