@@ -32,7 +32,7 @@ public struct CostModel: Sendable {
         public let predicted: Double
         /// The slowdown with the least and the most cost of a call; nil where there is only one.
         public let range: ClosedRange<Double>?
-        /// The slowdown of the medians there.
+        /// The slowdown there.
         public let measured: Ratio
         /// Measured over predicted.
         public var residual: Double { measured.value / predicted }

@@ -24,8 +24,8 @@ public struct Design: Sendable, Codable, Equatable {
     /// ``target`` with `--quick`, seconds.
     public static let quickTarget = 0.004
     /// ``target`` without `--quick`, seconds.
-    public static let standardTarget = 0.03
-    /// By how much medians have to differ for a verdict with 95 % certainty, relative to the smaller: where code and
+    public static let standardTarget = 0.015
+    /// By how much times have to differ for a verdict with 95 % certainty, relative to the shorter: where code and
     /// data happen to lie in memory, or which CPU it is, makes smaller differences. nil: it was stored by an Apus
     /// without it.
     public var leastEffect: Double?

@@ -148,7 +148,7 @@ struct ComparisonPage {
     private var slowdowns: String {
         section(
             "slowdowns", "How many times as long",
-            "Median against median with 95 % bootstrap intervals, by the "
+            "Against runs by itself just before or after, the median with its 95 % bootstrap interval, by the "
                 + "workload's own clock; the start of the observer is not in it. Hollow marks: no difference shown"
                 + "\(ComparisonFormat.leastEffect(design)) (one interval of twenty misses 1 by chance), too few runs, "
                 + "or not all was seen.",
@@ -291,7 +291,7 @@ struct ComparisonPage {
         }
         return section(
             "everything", "Everything",
-            "Verdicts stand on a rank-sum test each; with 95 % probability not one of all is by chance.",
+            "Verdicts stand on a signed-rank test each; of those that show something, one of twenty is expected to be by chance.",
             HTML.table(
                 caption: "All cells of the experiment",
                 head: [
@@ -334,7 +334,7 @@ struct ComparisonPage {
             ("CPUs used", design.cpus.map { "\($0)" }.joined(separator: ", ")),
             (
                 "Design",
-                "full factorial, \(ComparisonFormat.runs(comparison.data)); blocks of one setting with all observers, in random order; "
+                "full factorial, \(ComparisonFormat.runs(comparison.data)); blocks of one setting with all observers, in random order, and the program by itself beside each; "
                     + "the environment's size random"
             ),
             ("Seed", "\(design.seed)"),

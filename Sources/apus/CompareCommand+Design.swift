@@ -6,8 +6,9 @@ import Linux
 import Rendering
 
 extension CompareCommand {
-    // Of 20 a difference among some 40 comparisons is shown, though a few blocks say the opposite.
-    var runsOfEach: Int { runs ?? 20 }
+    // What limits a verdict is how the machine changes from block to block: many short runs show more than few long
+    // ones. Of 20 a difference among some 40 comparisons is shown, though a few blocks say the opposite.
+    var runsOfEach: Int { runs ?? (quick ? 20 : 40) }
 
     /// What the options ask for.
     func design() throws(DesignError) -> Design {

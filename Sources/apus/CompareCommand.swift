@@ -48,10 +48,10 @@ struct CompareCommand: ParsableCommand {
     var threads = "1"
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Runs of each combination, at most (20).", valueName: "n"))
+        parsing: .unconditional, help: ArgumentHelp("Runs of each combination, at most (40, or 20).", valueName: "n"))
     var runs: Int?
 
-    @Flag(help: "Shorter runs: all of it in under a minute, on an idle machine.")
+    @Flag(help: "Fewer and shorter runs: all of it in under a minute.")
     var quick = false
 
     @Option(
