@@ -158,34 +158,47 @@ extension KernelTests.CountersTests {
         // MARK: - Metrics
 
         @Test func `metrics are what the counts make`() throws {
+            let document = try CountersDocument(counting: ["cycles", "instructions", "task-clock"])
+            let totals = document.totals
+            #expect(try abs(document.metric("insn per cycle") - totals[1] / totals[0]) < 1e-5)
+            #expect(try abs(document.metric("GHz") - totals[0] / totals[2]) < 1e-5)
+            // Beside the event, as perf has it.
+            #expect(document.objects[1]["metric-unit"] as? String == "insn per cycle")
+            let beside = try #require(document.objects[1]["metric-value"] as? Double)
+            #expect(abs(beside - totals[1] / totals[0]) < 1e-5)
+        }
+    }
+
+    /// What `apus counters --json` says of a program that computes for 200 ms.
+    struct CountersDocument {
+        let objects: [[String: Any]]
+        /// Of the events, in their order.
+        let totals: [Double]
+
+        init(counting events: [String]) throws {
             let apus = Process()
             let output = Pipe()
             let folder = URL(fileURLWithPath: ObservedWorkload.program).deletingLastPathComponent()
             apus.executableURL = folder.appendingPathComponent("apus")
             apus.arguments =
-                ["counters", "--json", "-e", "cycles,instructions,task-clock", ObservedWorkload.program, "spin", "200"]
+                ["counters", "--json", "-e", events.joined(separator: ","), ObservedWorkload.program, "spin", "200"]
             apus.standardOutput = FileHandle.nullDevice
             apus.standardError = output
             try apus.run()
             let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
             apus.waitUntilExit()
-            let objects = try text.split(separator: "\n").map {
+            objects = try text.split(separator: "\n").map {
                 try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
             }
-            try #require(objects.count == 4, "\(text)")
-            let total = try #require(objects[3]["total"] as? [String: Any])
-            let totals = try #require(total["events"] as? [[String: Any]]).compactMap { $0["total"] as? Double }
-            try #require(totals.count == 3, "\(text)")
-            func metric(_ name: String) throws -> Double {
-                let metrics = try #require(objects[3]["metrics"] as? [[String: Any]])
-                return try #require(metrics.first { $0["name"] as? String == name }?["total"] as? Double, "\(metrics)")
-            }
-            #expect(try abs(metric("insn per cycle") - totals[1] / totals[0]) < 1e-5)
-            #expect(try abs(metric("GHz") - totals[0] / totals[2]) < 1e-5)
-            // Beside the event, as perf has it.
-            #expect(objects[1]["metric-unit"] as? String == "insn per cycle")
-            let beside = try #require(objects[1]["metric-value"] as? Double)
-            #expect(abs(beside - totals[1] / totals[0]) < 1e-5)
+            try #require(objects.count == events.count + 1, "\(text)")
+            let total = try #require(objects.last?["total"] as? [String: Any])
+            totals = try #require(total["events"] as? [[String: Any]]).compactMap { $0["total"] as? Double }
+            try #require(totals.count == events.count, "\(text)")
+        }
+
+        func metric(_ name: String) throws -> Double {
+            let metrics = try #require(objects.last?["metrics"] as? [[String: Any]])
+            return try #require(metrics.first { $0["name"] as? String == name }?["total"] as? Double, "\(metrics)")
         }
     }
 }

@@ -56,6 +56,15 @@ extension KernelTests.CountersTests {
             }
         }
 
+        @Test func `of a hundred branches five are missed`() throws {
+            // A cycle has a fifth of a branch and a hundredth of a miss; each event has a counter of its own. They are
+            // read one after the other, as above.
+            let rates = try (0..<3).map { _ in
+                try Tests.CountersDocument(counting: ["branches", "branch-misses"]).metric("% of branches missed")
+            }
+            #expect(rates.map { abs($0 - 5) }.sorted()[1] < 0.05, "\(rates)")
+        }
+
         @Test func `a group of a leader that there is not is not counted`() throws {
             let run = try CountedWorkload(
                 ["spin", "300"], counting: "{cycles,instructions},{branches,branch-misses}", "{bus-cycles,cache-misses}"
