@@ -27,7 +27,7 @@ public struct Cell: Sendable {
     /// With which probability the blocks' ratios lie so far from 1 by chance (`SignedRank`); nil where the
     /// slowdown is. Verdicts stand on it.
     public let probability: Double?
-    /// The fastest of ``best`` over the program's own; nil where one of the two has none.
+    /// Its fastest run over the fastest of as many by itself, those beside its own; nil where the slowdown is.
     public let slowdownByBest: Double?
     /// Whether it slows the program down, as far as the runs show.
     public let verdict: Verdict
@@ -175,14 +175,16 @@ public struct Cell: Sendable {
 }
 
 extension [Cell.Section] {
-    /// How many times as long they took as others of the same setting, block by block: of each block the two that
-    /// were made one after the other, or nearly so.
-    func ratios(to others: [Cell.Section]) -> [Double] {
+    /// Of each block in which there are both the two that were made one after the other, or nearly so, nanoseconds.
+    func pairs(with others: [Cell.Section]) -> [(own: Double, other: Double)] {
         let others = Dictionary(grouping: others, by: \.block)
         return Dictionary(grouping: self, by: \.block).sorted { $0.key < $1.key }.compactMap { block, own in
-            let pairs = own.flatMap { one in others[block, default: []].map { (one, $0) } }
+            let pairs = own.lazy.flatMap { one in (others[block] ?? []).lazy.map { (one, $0) } }
             let nearest = pairs.min { abs($0.0.place - $0.1.place) < abs($1.0.place - $1.1.place) }
-            return nearest.map { $0.0.nanoseconds / $0.1.nanoseconds }
+            return nearest.map { ($0.0.nanoseconds, $0.1.nanoseconds) }
         }
     }
+
+    /// How many times as long they took as others of the same setting, block by block.
+    func ratios(to others: [Cell.Section]) -> [Double] { pairs(with: others).map { $0.own / $0.other } }
 }

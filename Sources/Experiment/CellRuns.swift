@@ -8,7 +8,7 @@ struct CellRuns {
     let good: [ExperimentRun]
     /// Of those, what times are told of.
     private(set) var counted: [ExperimentRun]
-    /// Those of ``counted``.
+    /// Theirs.
     private(set) var sections: [Cell.Section]
     /// Measured runs that went well, with those that were made again: what is seen of one does not depend on how
     /// long it took, and a loss is a loss.
@@ -23,16 +23,14 @@ struct CellRuns {
     /// - Parameter runs: each with its place among all runs of the experiment.
     init(_ placed: [(place: Int, run: ExperimentRun)]) {
         let runs = placed.map(\.run)
-        func isGood(_ run: ExperimentRun) -> Bool {
-            run.phase == .measured && run.failure == nil && run.sectionNs ?? 0 > 0
+        let went = placed.filter {
+            [.measured, .setAside].contains($0.run.phase) && $0.run.failure == nil && $0.run.sectionNs ?? 0 > 0
         }
-        good = runs.filter(isGood)
+        all = went.map(\.run)
+        good = all.filter { $0.phase == .measured }
         counted = good
-        sections = placed.filter { isGood($0.run) }.map { place, run in
+        sections = went.filter { $0.run.phase == .measured }.map { place, run in
             Cell.Section(block: run.repetition, place: place, nanoseconds: Double(run.sectionNs ?? 0))
-        }
-        all = runs.filter {
-            ($0.phase == .measured || $0.phase == .setAside) && $0.failure == nil && $0.sectionNs ?? 0 > 0
         }
         starts = runs.filter { $0.phase == .start && $0.failure == nil }
         pilot = runs.last { $0.phase == .pilot && $0.failure == nil }
@@ -67,6 +65,11 @@ struct CellRuns {
         sections.removeAll { blocks.contains($0.block) }
     }
 
+    /// Whether something is left of it, if there was anything.
+    func isMeasured(without blocks: Set<Int>) -> Bool {
+        good.isEmpty || good.contains { !blocks.contains($0.repetition) }
+    }
+
     /// See ``Cell/probability``.
     func probability(against bare: CellRuns) -> Double? {
         let ratios = sections.ratios(to: bare.sections)
@@ -90,12 +93,10 @@ struct CellRuns {
         let slowdown = ratios.flatMap { bootstrap.geometricMean(ofMedians: [$0]) }
         let probability = isReference ? nil : probability(against: bare)
         let best = fastest(design)
+        // The fastest of as many.
+        let pairs = isReference ? [] : sections.pairs(with: bare.sections)
         var byBest: Double?
-        if !isReference, let own = best?.fastest.first, let reference = bare.fastest(design)?.fastest.first,
-            reference > 0
-        {
-            byBest = own / reference
-        }
+        if let own = pairs.map(\.own).min(), let reference = pairs.map(\.other).min() { byBest = own / reference }
         return Cell(
             setting: setting, observer: observer, runs: good.count, failures: failures,
             disturbed: good.filter { $0.disturbance != nil }.count, sections: sections, best: best,
@@ -201,7 +202,7 @@ struct CellRuns {
         costs.start = Sample(Self.values(plainStarts, \.overheadNs))?.median ?? median(\.overheadNs)
         costs.workloadCPU = median(\.workloadCpuNs)
         costs.observerCPU = excess(beyond: plainStarts, \.observerCpuNs)
-        if let bare, !bare.good.isEmpty {
+        if let bare, !bare.counted.isEmpty {
             costs.addedCPU = excess(beyond: bare.counted, \.workloadCpuNs)
             costs.addedWaiting = Excess(waiting(threads), beyond: bare.waiting(threads))
         }

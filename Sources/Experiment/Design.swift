@@ -11,8 +11,12 @@ public struct Design: Sendable, Codable, Equatable {
     public var observers: [Observer]
     /// Numbers of threads; each workload runs with each.
     public var threads: [Int]
-    /// Of each observer in each setting: as many as there are to be, or as many as the budget had room for.
+    /// Of each observer in each setting, and so blocks in each: as many as there are to be, or as many as the budget
+    /// had room for.
     public var runs: Int
+    /// Of the program by itself in a block: one beside each observer, and so between two of them. nil: one, in a file
+    /// of an Apus that had no more.
+    public var bareRuns: Int?
     /// K of K-best: see `KBest`.
     public var best: Int
     /// E of K-best: how far the K fastest may lie apart to agree, relative to the fastest.
@@ -33,7 +37,7 @@ public struct Design: Sendable, Codable, Equatable {
     public static let quickLeastEffect = 0.05
     /// ``leastEffect`` without `--quick`.
     public static let standardLeastEffect = 0.02
-    /// How long all of it is to take, at most; seconds. Starts and pilots, and one run of each, are made whatever it is.
+    /// How long all of it is to take, at most; seconds. Starts, pilots and one run of each are made whatever it is.
     public var budget: Double
     /// The longest that one run may take; seconds.
     public var limit: Double
@@ -63,6 +67,7 @@ public struct Design: Sendable, Codable, Equatable {
         self.observers = observers
         self.threads = threads
         self.runs = runs
+        bareRuns = (observers.count { $0.mechanism != .none } + 1) / 2
         self.best = best
         self.within = within
         self.seed = seed
@@ -95,19 +100,15 @@ public struct Design: Sendable, Codable, Equatable {
     /// Measured runs, if all are made.
     public var plannedRuns: Int { settings.count * blockSize * runs }
 
-    /// One run of each observer, and for two of them one of the program by itself.
-    var blockSize: Int { watching + (watching < observers.count ? bareRuns : 0) }
-
-    /// Of the program by itself, in a block.
-    var bareRuns: Int { (watching + 1) / 2 }
-
-    private var watching: Int { observers.count { $0.mechanism != .none } }
+    /// Runs in a block.
+    var blockSize: Int { observers.reduce(0) { $0 + ($1.mechanism == .none ? bareRuns ?? 1 : 1) } }
 
     /// Whether an experiment can have been so, and arithmetic with it goes well.
     var isPlausible: Bool {
         let seconds = [target, budget, limit]
         let names = workloads + observers.map(\.name)
-        return (1...10_000).contains(runs) && (1...10_000).contains(best) && within > 0 && within < 1
+        return (1...10_000).contains(runs) && (1...1_000).contains(bareRuns ?? 1) && (1...10_000).contains(best)
+            && within > 0 && within < 1
             && (1...1_000).contains(threads.count) && threads.allSatisfy { (1...1024).contains($0) }
             && workloads.count * observers.count * threads.count <= 10_000
             && (0..<1).contains(leastEffect ?? 0) && seconds.allSatisfy { $0 > 0 && $0 <= 1e9 }

@@ -41,7 +41,7 @@ public struct Expectation: Sendable, Equatable {
         public var gap: String? {
             guard ratio?.interval == nil else { return nil }
             return ratio == nil
-                ? "there are no runs to tell" : "for an interval there have to be \(Cell.leastRuns) runs of each"
+                ? "there are no runs to tell" : "for an interval there have to be \(Cell.leastRuns) blocks"
         }
     }
 

@@ -17,8 +17,6 @@ public final class Experiment {
     /// Seconds that one run takes, by setting and observer.
     private var expected: [Design.Setting: [String: Double]] = [:]
     private var failures: [Design.Setting: [String: Int]] = [:]
-    /// So many measured runs the budget seems to have room for.
-    private var expectedRuns = 0
 
     /// The signal that ended it, if one did.
     public private(set) var interruption: Int32?
@@ -61,23 +59,26 @@ public final class Experiment {
         let steps = Schedule(data.design).steps
         let blockSize = data.design.blockSize
         let roundSize = data.design.settings.count * blockSize
-        let round = time(for: steps.prefix(roundSize))
+        let start = elapsed
+        // Seconds, by the pilots, and then by the rounds that there were.
+        var round = time(for: steps.prefix(roundSize))
+        // So many runs the budget seems to have room for.
+        var planned = steps.count
         var disturbed: [ArraySlice<Schedule.Step>] = []
         for (index, step) in steps.enumerated() {
-            // As many rounds as the budget has room for: whole ones, and so as many runs of each.
-            let isRound = index % roundSize == 0
-            if isRound {
-                let left = budgetForRuns - elapsed
-                if index > 0, round > left {
+            // Rounds are whole: as many runs of each.
+            if index % roundSize == 0 {
+                if index > 0 { round = (elapsed - start) / Double(step.repetition) }
+                let fitting = (budgetForRuns - elapsed) / max(round, 1e-6)
+                if index > 0, fitting < 1 {
                     data.design.runs = step.repetition
                     break
                 }
-                let fitting = max(1, left / max(round, 1e-6))
-                expectedRuns = min(steps.count, index + (fitting < 10_000 ? Int(fitting) * roundSize : steps.count))
+                planned = min(steps.count, index + roundSize * Int(min(10_000, max(1, fitting))))
             }
             report(
                 Progress(
-                    done: index, total: expectedRuns, left: time(for: steps[index..<expectedRuns]),
+                    done: index, total: planned, left: round * Double(planned - index) / Double(roundSize),
                     step: "\(step.setting.workload) under \(step.observer)", isPlanned: index == 0))
             let run = try measure(step)
             if data.interruption != nil { return }
@@ -105,19 +106,10 @@ public final class Experiment {
                         left: blocks[index...].reduce(0) { $0 + time(for: $1) },
                         step: "\(step.setting.workload) under \(step.observer), which was disturbed"))
                 _ = try measure(step)
-                if data.interruption != nil {
-                    // A block is whole, or does not count.
-                    for place in first..<data.runs.count { data.runs[place].phase = .setAside }
-                    return
-                }
+                if data.interruption != nil { break }
             }
-            // One of which a run failed does not take the place of one that went well.
-            let hasFailed = data.runs[first...].contains { $0.failure != nil }
-            for place in data.runs.indices where (place >= first) == hasFailed && data.runs[place].phase == .measured {
-                let run = data.runs[place]
-                guard run.setting == block.first?.setting, run.repetition == block.first?.repetition else { continue }
-                data.runs[place].phase = .setAside
-            }
+            data.settleBlock(madeAgainFrom: first)
+            if data.interruption != nil { return }
             inVain = data.runs[first...].contains { $0.disturbance != nil } ? inVain + 1 : 0
         }
     }
@@ -160,7 +152,7 @@ public final class Experiment {
                 if data.interruption != nil { return }
                 guard let trial else { continue }
                 if observer.mechanism == .none { cost.bareEvent = trial.event }
-                let runs = Double(observer.mechanism == .none ? design.bareRuns : 1)
+                let runs = Double(observer.mechanism == .none ? design.bareRuns ?? 1 : 1)
                 cost.allEvents += runs * trial.event
                 cost.starts += runs * trial.start
                 expected[setting, default: [:]][observer.name] = trial.start

@@ -28,6 +28,19 @@ public struct ExperimentData: Sendable, Codable, Equatable {
     /// Measured runs that were made, those that failed included.
     public var measuredRuns: Int { runs.count { $0.phase == .measured } }
 
+    /// The runs from there on are those of a block that was made before. They take its place, unless fewer of them
+    /// went well, as when making them was interrupted.
+    mutating func settleBlock(madeAgainFrom first: Int) {
+        guard first < runs.count else { return }
+        let again = runs[first]
+        let earlier = runs[..<first].indices.filter {
+            runs[$0].phase == .measured && runs[$0].setting == again.setting && runs[$0].repetition == again.repetition
+        }
+        func good(_ places: some Sequence<Int>) -> Int { places.count { runs[$0].failure == nil } }
+        let places = first..<runs.count
+        for place in good(places) < good(earlier) ? Array(places) : earlier { runs[place].phase = .setAside }
+    }
+
     /// A machine, and the Apus that ran on it.
     public struct Machine: Sendable, Codable, Equatable {
         /// Its name, `nodename` of uname(2).

@@ -23,7 +23,7 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
     public var observer: String
     /// How many the workload had.
     public var threads: Int
-    /// From 0, of starts and of measured runs of one observer in one setting; of pilots 0.
+    /// From 0: of a measured run its block; of starts of one observer in one setting; of pilots 0.
     public var repetition: Int
     /// Events of each thread.
     public var count: UInt64
@@ -113,7 +113,8 @@ public struct ExperimentRun: Sendable, Codable, Equatable {
             involuntarySwitches, faults, delayNs, lifeCpuNs, lifeSystemNs, seenCalls, seenFaults, lostEvents,
             programNs, programsCpuNs, othersCpuNs, stolenNs, othersPrograms,
         ]
-        return (1...1024).contains(threads) && count < 1 << 53 && figures.allSatisfy { $0 ?? 0 < 1 << 53 }
+        return (1...1024).contains(threads) && (0...10_000).contains(repetition) && count < 1 << 53
+            && figures.allSatisfy { $0 ?? 0 < 1 << 53 }
     }
 
     /// CPU time of the observer: what the command used and the workload did not.

@@ -13,8 +13,9 @@ public struct ObserverComparison: Sendable {
     /// How the logarithms of slowdowns vary with workload, threads and observer, as far as they have several
     /// levels; nil where none has, or runs are missing.
     public let effects: FactorialDesign?
-    /// How small a ``Cell/probability`` has to be to show a difference: so small that of the verdicts that
-    /// say something one of twenty is expected to be by chance (`FalseDiscovery`).
+    /// How small a ``Cell/probability`` has to be to show a difference: so small that of the differences
+    /// shown, before those below ``Design/leastEffect`` are left out, one of twenty is expected to be by chance
+    /// (`FalseDiscovery`).
     public let significance: Double
     let bootstrap: Bootstrap
 
@@ -37,7 +38,9 @@ public struct ObserverComparison: Sendable {
             let disturbed = Set(runs.filter { $0.disturbance != nil }.map(\.repetition))
             // Where so many were left alone that the others are not needed.
             let calm = blocks.count - disturbed.count
-            guard calm >= Cell.leastRuns, 3 * calm >= 2 * blocks.count else { continue }
+            guard calm >= Cell.leastRuns, 3 * calm >= 2 * blocks.count,
+                places.allSatisfy({ cellRuns[$0]?.isMeasured(without: disturbed) ?? true })
+            else { continue }
             for place in places { cellRuns[place]?.leaveOut(disturbed) }
         }
         func runs(_ setting: Design.Setting, _ observer: Observer?) -> CellRuns {
@@ -118,7 +121,7 @@ public struct ObserverComparison: Sendable {
         let complete = cells(in: setting).filter {
             $0.observer.mechanism != .none && $0.information.status == .complete && $0.section != nil
         }
-        .sorted { ($0.section?.median ?? 0) < ($1.section?.median ?? 0) }
+        .sorted { ($0.slowdown?.value ?? .infinity) < ($1.slowdown?.value ?? .infinity) }
         var ranked: [(place: Int, cell: Cell)] = []
         for (index, cell) in complete.enumerated() {
             guard let last = ranked.last, let first = ranked.first(where: { $0.place == last.place })?.cell else {
@@ -126,7 +129,7 @@ public struct ObserverComparison: Sendable {
                 continue
             }
             let ratio = ratio(of: cell.observer.name, to: first.observer.name, in: [setting])
-            ranked.append((ratio?.showsDifference ?? false ? index + 1 : last.place, cell))
+            ranked.append((ratio?.interval?.lower ?? 0 > 1 ? index + 1 : last.place, cell))
         }
         return ranked
     }

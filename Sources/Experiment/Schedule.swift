@@ -3,11 +3,11 @@ import Statistics
 
 /// The order of an experiment's runs.
 ///
-/// A block is one run of each observer in one setting, in random order, and between each two of them, or beside the
-/// last, a run of the program by itself, which they are compared to: what a machine does in one second is no
-/// measure of what it does in the next. A round is a block of each setting, in
-/// random order. So what changes in the machine over time strikes all of them alike, and an experiment that ends
-/// after some rounds has as many runs of each. The size of the environment, which moves a program's stack and with it its speed by
+/// A block is one run of each observer in one setting, in random order, and between each two of them, or beside
+/// the last, a run of the program by itself, which they are compared to: what a machine does in one second is no
+/// measure of what it does in the next. A round is a block of each setting, in random order. So what changes in
+/// the machine over time strikes all of them alike, and an experiment that ends after some rounds has as many
+/// runs of each. The size of the environment, which moves a program's stack and with it its speed by
 /// several percent, is random, too (Mytkowicz, Diwan, Hauswirth and Sweeney, Producing Wrong Data Without
 /// Doing Anything Obviously Wrong!, ASPLOS 2009).
 public struct Schedule: Sendable, Equatable {

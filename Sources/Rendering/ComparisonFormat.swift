@@ -11,11 +11,11 @@ enum ComparisonFormat {
             : value < 99.95 ? Format.fixed(value, 1) : Format.count(UInt64(min(value, 1e15).rounded()))
     }
 
-    /// `540 runs, 10 of each`; where some were not made, `4 of 40 runs`.
+    /// `720 runs, 10 of each observer`; where some were not made, `4 of 40 runs`.
     static func runs(_ data: ExperimentData) -> String {
         let (made, planned) = (data.measuredRuns, data.design.plannedRuns)
         return made == planned
-            ? "\(Format.count(UInt64(made))) runs, \(data.design.runs) of each"
+            ? "\(Format.count(UInt64(made))) runs, \(data.design.runs) of each observer"
             : "\(Format.count(UInt64(made))) of \(Format.count(UInt64(planned))) runs"
     }
 

@@ -34,6 +34,7 @@ extension Design {
         }
         json.array("threads") { json in threads.forEach { json.value(nil, $0) } }
         json.value("runs", runs)
+        json.value("bare_runs", bareRuns)
         json.value("best", best)
         json.value("within", within, decimals: 6)
         json.value("seed", seed)

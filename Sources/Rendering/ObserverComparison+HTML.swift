@@ -350,7 +350,7 @@ struct ComparisonPage {
     private var repetition: String {
         var words = ["apus", "compare", "--seed", "\(design.seed)", "--runs", "\(design.runs)"]
         if design.program.isEmpty { words += ["--workload", design.workloads.joined(separator: ",")] }
-        if design.target == Design.quickTarget { words.append("--quick") }
+        if design.leastEffect == Design.quickLeastEffect { words.append("--quick") }
         // In their order, of which the seed makes another one.
         for observer in observers {
             let isKnown = Observer.table.contains { $0.name == observer.name } || observer.name.hasPrefix("bpftrace:")
@@ -363,7 +363,7 @@ struct ComparisonPage {
         }
         if design.threads != [1] { words += ["--threads", design.threads.map { "\($0)" }.joined(separator: ",")] }
         words += ["--budget", "\(design.budget)", "--limit", "\(design.limit)"]
-        words += ["--best", "\(design.best)", "--within", "\(design.within)"]
+        words += ["--best", "\(min(design.best, design.runs))", "--within", "\(design.within)"]
         words += ["--cpus", design.cpus.map { "\($0)" }.joined(separator: ",")]
         return (words + (design.program.isEmpty ? [] : ["--"] + design.program)).map(Self.shellWord)
             .joined(separator: " ")

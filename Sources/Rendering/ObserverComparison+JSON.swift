@@ -132,7 +132,7 @@ extension Cell {
         json.value("section_min_ns", section?.min)
         json.value("section_max_ns", section?.max)
         json.ratio("slowdown", slowdown)
-        json.value("rank_sum_probability", probability, decimals: 9)
+        json.value("signed_rank_probability", probability, decimals: 9)
         json.value("slowdown_by_best", slowdownByBest, decimals: 6)
         json.value("watching_share", watching?.share, decimals: 6)
         json.value("speedup_at_half_cost", watching?.speedup(ofPart: 2), decimals: 6)

@@ -96,8 +96,8 @@ extension ObserverComparison {
             ranking(setting).map { ($0.cell.observer.name, $0.place) }, uniquingKeysWith: { first, _ in first })
         let ranked = cells(in: setting).filter { $0.observer.mechanism != .none }
             .sorted {
-                (places[$0.observer.name] ?? .max, $0.section?.median ?? .infinity) < (
-                    places[$1.observer.name] ?? .max, $1.section?.median ?? .infinity
+                (places[$0.observer.name] ?? .max, $0.slowdown?.value ?? .infinity) < (
+                    places[$1.observer.name] ?? .max, $1.slowdown?.value ?? .infinity
                 )
             }
         for cell in ranked {
@@ -195,18 +195,17 @@ extension ObserverComparison {
                 .map { $0.rawValue + ($0 == .programs && !names.isEmpty ? " (most of all \(names))" : "") }
                 .joined(separator: ", or ")
             notes.append(
-                "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); times are of the others "
-                    + "for each workload of which two thirds of the blocks were left alone, else of all")
+                "\(disturbed.count) of \(measured.count) runs were disturbed: \(causes); for each "
+                    + "workload of whose blocks two thirds were left alone, times are of those, else of all")
         }
         let again = data.runs.count { $0.phase == .setAside }
         if again > 0 {
-            notes.append("\(again) runs were made again, as their blocks were disturbed: the later ones count")
+            notes.append("\(again) runs do not count, as their blocks were disturbed and made again")
         }
         for cell in cells where cell.observer.mechanism == .none {
             if let section = cell.section, section.median < 1e6 {
-                let why = data.design.program.isEmpty ? ", as its slowest observer allows no more" : ""
                 notes.append(
-                    "\(cell.setting.workload) takes only \(Format.duration(UInt64(section.median))) by itself\(why): "
+                    "\(cell.setting.workload) takes only \(Format.duration(UInt64(section.median))) by itself: "
                         + "its figures are rough")
             }
         }

@@ -67,36 +67,43 @@ public struct Bootstrap: Sendable {
             let below = replicates(of: statistic, in: denominator, &random)
             for index in 0..<resamples { logs[index] += log(above[index] / below[index]) / count }
         }
+        let interval = interval(of: logs, by: statistic, smallest: smallest)
         return Ratio(
-            value: value, interval: exponential(of: interval(of: logs, by: statistic, smallest: smallest)))
+            value: value,
+            interval: interval.map {
+                Interval(lower: exp($0.lower), upper: exp($0.upper), confidence: $0.confidence)
+            })
     }
 
     /// The geometric mean of ratios, each the median of some that were measured pair by pair, as in the blocks of an
-    /// experiment. Of one it is that median, and nothing needs to be drawn: ``Sample/medianInterval(confidence:)``.
+    /// experiment. Of one it is that median. Nothing needs to be drawn: the interval of each is known
+    /// (``Sample/medianInterval(confidence:)``), and those of independent samples combine as their errors do, above
+    /// and below (Zou and Donner, Construction of Confidence Limits About Effect Measures, Statistics in
+    /// Medicine 27, 2008). As those of medians vary in width themselves, what comes of several is rather too wide: of
+    /// three samples of 20 values it covers 97 to 98 % instead of 95.
     ///
-    /// - Returns: nil where there are none, or not all values are positive. Its interval is nil where a sample has
-    ///   less than 6 values, of which the range of all has less than 95 % confidence.
+    /// - Returns: nil where there are none, or not all values are positive. Its interval is nil where the range of a
+    ///   sample's values has less than the confidence: for 95 %, of less than 6.
     public func geometricMean(ofMedians samples: [Sample]) -> Ratio? {
         guard !samples.isEmpty, samples.allSatisfy({ $0.min > 0 }) else { return nil }
         let count = Double(samples.count)
-        let value = exp(samples.reduce(0) { $0 + log($1.median) } / count)
-        guard samples.allSatisfy({ $0.count >= 6 }) else { return Ratio(value: value, interval: nil) }
-        if samples.count == 1 {
-            return Ratio(value: value, interval: samples[0].medianInterval(confidence: confidence))
-        }
-        var logs = [Double](repeating: 0, count: resamples)
-        var random = SplitMix64(seed: seed)
+        let mean = samples.reduce(0) { $0 + log($1.median) } / count
+        var (below, above) = (0.0, 0.0)
         for sample in samples {
-            for (index, median) in replicates(of: .median, in: sample, &random).enumerated() {
-                logs[index] += log(median) / count
+            guard let interval = sample.medianInterval(confidence: confidence) else {
+                return Ratio(value: exp(mean), interval: nil)
             }
+            below += square(log(sample.median / interval.lower))
+            above += square(log(interval.upper / sample.median))
         }
-        return Ratio(value: value, interval: exponential(of: interval(of: logs, by: .median, smallest: 6)))
+        return Ratio(
+            value: exp(mean),
+            interval: Interval(
+                lower: exp(mean - below.squareRoot() / count), upper: exp(mean + above.squareRoot() / count),
+                confidence: confidence))
     }
 
-    private func exponential(of interval: Interval?) -> Interval? {
-        interval.map { Interval(lower: exp($0.lower), upper: exp($0.upper), confidence: $0.confidence) }
-    }
+    private func square(_ value: Double) -> Double { value * value }
 
     /// How much more one sample's mean or median is than another's, with its interval; the values may be
     /// zero or negative. Differences of means add up where the values do.

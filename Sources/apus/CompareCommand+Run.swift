@@ -20,13 +20,13 @@ extension CompareCommand {
             let data = try experiment.run { progress.show($0) }
             progress.clear()
             Self.signal = experiment.interruption
-            if let runs, data.design.runs < runs {
+            let isShort = data.design.runs < min(runsOfEach, runs == nil ? Cell.leastRuns : .max)
+            if isShort {
                 Output.standardError.writeIgnoringErrors(
-                    "apus: --budget had room for \(data.design.runs) of \(runs) runs of each\n")
+                    "apus: --budget had room for \(data.design.runs) of \(runsOfEach) runs of each\n")
             }
             return data
         } catch {
-            progress.clear()
             throw Failure(125, error.description)
         }
     }

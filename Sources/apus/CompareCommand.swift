@@ -15,8 +15,8 @@ struct CompareCommand: ParsableCommand {
             apus compare --from FILE.json [--from FILE.json] [options]
             """,
         discussion: """
-            Each workload runs by itself and under each observer, in blocks in random order, and says by \
-            its own clock how long it took and how many events it made. Observers are ranked among those \
+            Each workload runs under each observer, in blocks in random order, and by itself beside each of them, and \
+            says by its own clock how long it took and how many events it made. Observers are ranked among those \
             that saw all of it. No difference is shown where chance would do as much among so many comparisons, \
             or where it may be less than 2 % (5 % with --quick).
 
@@ -48,7 +48,8 @@ struct CompareCommand: ParsableCommand {
     var threads = "1"
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Runs of each combination, at most (40, or 20).", valueName: "n"))
+        parsing: .unconditional,
+        help: ArgumentHelp("Runs of each combination, at most (40, or 20 with --quick).", valueName: "n"))
     var runs: Int?
 
     @Flag(help: "Fewer and shorter runs: all of it in under a minute.")

@@ -138,6 +138,28 @@ struct CoverageTests {
         #expect((0.93...0.97).contains(Double(covered) / Double(experiments)))
     }
 
+    @Test(arguments: Distribution.allCases)
+    func `a geometric mean of medians has an interval that covers it`(distribution: Distribution) throws {
+        var random = SplitMix64(seed: 13)
+        var covered = 0
+        for _ in 0..<experiments {
+            let samples = try (0..<3).map { _ in try #require(distribution.sample(20, &random)) }
+            let mean = try #require(Bootstrap().geometricMean(ofMedians: samples))
+            let product = samples.reduce(1) { $0 * $1.median }
+            #expect(abs(mean.value * mean.value * mean.value / product - 1) < 1e-9)
+            if try #require(mean.interval).contains(distribution.median) { covered += 1 }
+        }
+        // Rather too wide, and not by much.
+        #expect((0.95...0.985).contains(Double(covered) / Double(experiments)), "\(covered)")
+        // Of too few there is none, and of what is not positive nothing at all.
+        let (few, many) = (try #require(Sample([1, 2, 3, 4, 5])), try #require(Sample([1, 2, 3, 4, 5, 6])))
+        #expect(try #require(Bootstrap().geometricMean(ofMedians: [few, many])).interval == nil)
+        let (one, whole) = (Bootstrap().geometricMean(ofMedians: [many])?.interval, many.medianInterval())
+        #expect(try abs(#require(one).lower - #require(whole).lower) < 1e-12)
+        #expect(try abs(#require(one).upper - #require(whole).upper) < 1e-12)
+        #expect(Bootstrap().geometricMean(ofMedians: [try #require(Sample([0, 1]))]) == nil)
+    }
+
     @Test(arguments: Distribution.allCases, [Bootstrap.Statistic.mean, .median])
     func `a ratio's interval covers it`(distribution: Distribution, statistic: Bootstrap.Statistic) throws {
         var random = SplitMix64(seed: 12)
