@@ -20,7 +20,7 @@ struct CellRuns {
     private let pilot: ExperimentRun?
     let failures: [String]
 
-    /// - Parameter runs: each with its place among all runs of the experiment.
+    /// - Parameter placed: each with its place among all runs of the experiment.
     init(_ placed: [(place: Int, run: ExperimentRun)]) {
         let runs = placed.map(\.run)
         let went = placed.filter {
@@ -89,17 +89,16 @@ struct CellRuns {
         _ bootstrap: Bootstrap, significance: Double
     ) -> Cell {
         let isReference = observer.mechanism == .none
-        let ratios = isReference ? nil : Sample(sections.ratios(to: bare.sections))
+        let pairs = isReference ? [] : sections.pairs(with: bare.sections)
+        let ratios = Sample(pairs.map { $0.own / $0.other })
         let slowdown = ratios.flatMap { bootstrap.geometricMean(ofMedians: [$0]) }
         let probability = isReference ? nil : probability(against: bare)
-        let best = fastest(design)
         // The fastest of as many.
-        let pairs = isReference ? [] : sections.pairs(with: bare.sections)
         var byBest: Double?
         if let own = pairs.map(\.own).min(), let reference = pairs.map(\.other).min() { byBest = own / reference }
         return Cell(
             setting: setting, observer: observer, runs: good.count, failures: failures,
-            disturbed: good.filter { $0.disturbance != nil }.count, sections: sections, best: best,
+            disturbed: good.filter { $0.disturbance != nil }.count, sections: sections, best: fastest(design),
             slowdown: slowdown, probability: probability, slowdownByBest: byBest,
             verdict: isReference
                 ? (sections.isEmpty ? withoutRuns : .reference)

@@ -36,7 +36,7 @@ extension Comparison {
         } else {
             let ratio = ratio(of: index)
             json.object("ratio_to_first") { json in
-                json.value("of_medians", ratio?.value, decimals: 6)
+                json.value("median", ratio?.value, decimals: 6)
                 json.interval("interval", ratio?.interval, decimals: 6)
                 json.value("difference_shown", ratio?.showsDifference)
                 json.array("states") { json in

@@ -37,7 +37,7 @@ extension Comparison {
             return [" \(missing.joined(separator: " and ")): no run was measured"]
         }
         guard let interval = ratio.interval else {
-            return [" \(one) takes \(Self.factor(ratio.value)) of \(first); for an interval there have to be 5 rounds"]
+            return [" \(one) takes \(Self.factor(ratio.value)) of \(first); for an interval there have to be 6 rounds"]
         }
         let range = "\(Self.factor(interval.lower)) to \(Self.factor(interval.upper))"
         guard ratio.showsDifference else {

@@ -121,6 +121,18 @@ public struct Bootstrap: Sendable {
                 of: zip(above, below).map { $0 - $1 }, by: statistic, smallest: min(one.count, other.count)))
     }
 
+    /// The mean of differences that were measured pair by pair, with its interval. Means add up where the values do.
+    ///
+    /// - Returns: its interval is nil where there are less than 5.
+    public func meanDifference(_ differences: Sample) -> Difference {
+        guard differences.count >= 5 else { return Difference(value: differences.mean, interval: nil) }
+        var random = SplitMix64(seed: seed)
+        return Difference(
+            value: differences.mean,
+            interval: interval(
+                of: replicates(of: .mean, in: differences, &random), by: .mean, smallest: differences.count))
+    }
+
     private func interval(of replicates: [Double], by statistic: Statistic, smallest: Int) -> Interval? {
         guard let replicates = Sample(replicates) else { return nil }
         let tail = statistic == .mean ? expandedTail(count: smallest) : (1 - confidence) / 2

@@ -174,7 +174,7 @@ extension CommandTests {
             let commands = try #require(json["commands"] as? [[String: Any]])
             let ratio = try #require(commands[1]["ratio_to_first"] as? [String: Any])
             #expect(ratio["difference_shown"] as? Bool == true)
-            #expect(try #require(ratio["of_medians"] as? Double) > 1.5)
+            #expect(try #require(ratio["median"] as? Double) > 1.5)
             let states = try #require(ratio["states"] as? [[String: Any]])
             #expect(states.first?["state"] as? String == "sleep")
             // 20 ms, and what a sleep is late: of six one can be late by much.

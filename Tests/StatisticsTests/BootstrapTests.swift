@@ -139,6 +139,25 @@ struct CoverageTests {
     }
 
     @Test(arguments: Distribution.allCases)
+    func `a mean difference's interval covers it`(distribution: Distribution) throws {
+        var random = SplitMix64(seed: 14)
+        var covered = 0
+        for experiment in 0..<experiments {
+            // Of pairs that have more in common than they differ by.
+            let differences = (0..<20).map { _ in
+                let common = 50 * distribution.draw(&random)
+                return (common + distribution.draw(&random) + 7) - (common + distribution.draw(&random))
+            }
+            let difference = Bootstrap(resamples: 300, seed: UInt64(experiment)).meanDifference(
+                try #require(Sample(differences)))
+            if try #require(difference.interval).contains(7) { covered += 1 }
+        }
+        #expect((0.93...0.97).contains(Double(covered) / Double(experiments)), "\(covered)")
+        #expect(
+            Bootstrap().meanDifference(try #require(Sample([1, 2, 3, 4]))) == Difference(value: 2.5, interval: nil))
+    }
+
+    @Test(arguments: Distribution.allCases)
     func `a geometric mean of medians has an interval that covers it`(distribution: Distribution) throws {
         var random = SplitMix64(seed: 13)
         var covered = 0

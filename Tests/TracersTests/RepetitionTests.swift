@@ -94,6 +94,16 @@ struct ComparisonTests {
         #expect(abs(total.value - states[0].difference.value) < 10)
     }
 
+    @Test func `what the machine does in a round is in both of its runs`() throws {
+        // Twice as slow in every other round, and one round without a run of the first.
+        let slow = quick.enumerated().map { $0 % 2 == 0 ? 2 * $1 : $1 }
+        var comparison = comparison([slow, slow.map { $0 / 10 * 11 }])
+        comparison.programs[0].runs.remove(at: 4)
+        let ratio = try #require(comparison.ratio(of: 1))
+        let interval = try #require(ratio.interval)
+        #expect(ratio.showsDifference && abs(ratio.value - 1.1) < 1e-6 && interval.upper - interval.lower < 1e-6)
+    }
+
     @Test func `between a program and itself no difference is shown`() throws {
         let comparison = comparison([quick, quick.reversed()])
         #expect(!(try #require(comparison.ratio(of: 1))).showsDifference)

@@ -16,8 +16,6 @@ public struct Comparison: Sendable {
         /// Nanoseconds from execution to end; nil before the first run.
         public var elapsed: Sample? { Sample(runs.map { Double($0.elapsed) }) }
 
-        /// Nanoseconds in a state, of all threads; nil before the first run.
-        public func time(in state: ThreadState) -> Sample? { Sample(runs.map { Double($0.ledger[state]) }) }
     }
 
     /// In the order in which they were given.
@@ -49,31 +47,37 @@ public struct Comparison: Sendable {
 
     private var bootstrap: Bootstrap { Bootstrap(seed: seed) }
 
-    /// How many times as long as the first program one takes, by medians; nil before there are runs of
-    /// both.
+    /// A figure of each run of a program, and of the first program's run in the same round: what the machine did
+    /// then is in both.
+    private func pairs(_ program: Int, _ value: (TimedRun) -> UInt64) -> [(own: Double, first: Double)] {
+        let first = Dictionary(
+            programs[0].runs.map { ($0.number, Double(value($0))) }, uniquingKeysWith: { one, _ in one })
+        return programs[program].runs.compactMap { run in first[run.number].map { (Double(value(run)), $0) } }
+    }
+
+    /// How many times as long as the first program one takes: the median over the rounds; nil before there is a
+    /// round with runs of both.
     public func ratio(of program: Int) -> Ratio? {
-        guard let one = programs[program].elapsed, let first = programs[0].elapsed else { return nil }
-        return bootstrap.ratio(of: one, to: first, by: .median)
+        Sample(pairs(program, \.elapsed).map { $0.own / $0.first }).flatMap {
+            bootstrap.geometricMean(ofMedians: [$0])
+        }
+    }
+
+    /// How much more than the first program's that figure is in each round, by the mean.
+    private func difference(of program: Int, _ value: (TimedRun) -> UInt64) -> Difference? {
+        Sample(pairs(program, value).map { $0.own - $0.first }).map { bootstrap.meanDifference($0) }
     }
 
     /// How much more time one spends in each state than the first program, by means, so that they add
     /// up to the difference in thread time: the largest first. Not all of them are shown by the data
     /// (`isShown`).
     public func differences(of program: Int) -> [(state: ThreadState, difference: Difference)] {
-        ThreadState.allCases.compactMap { state -> (ThreadState, Difference)? in
-            guard let one = programs[program].time(in: state), let first = programs[0].time(in: state) else {
-                return nil
-            }
-            return (state, bootstrap.difference(of: one, minus: first, by: .mean))
-        }.sorted { abs($0.1.value) > abs($1.1.value) }.map { (state: $0.0, difference: $0.1) }
+        ThreadState.allCases.compactMap { state in
+            difference(of: program) { $0.ledger[state] }.map { (state: state, difference: $0) }
+        }.sorted { abs($0.difference.value) > abs($1.difference.value) }
     }
 
     /// How much more time its threads live than those of the first program, by means; the states'
     /// differences add up to it.
-    public func threadTimeDifference(of program: Int) -> Difference? {
-        guard let one = Sample(programs[program].runs.map { Double($0.ledger.wall) }),
-            let first = Sample(programs[0].runs.map { Double($0.ledger.wall) })
-        else { return nil }
-        return bootstrap.difference(of: one, minus: first, by: .mean)
-    }
+    public func threadTimeDifference(of program: Int) -> Difference? { difference(of: program, \.ledger.wall) }
 }
