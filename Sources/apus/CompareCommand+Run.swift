@@ -23,7 +23,8 @@ extension CompareCommand {
             let isShort = data.design.runs < min(runsOfEach, runs == nil ? Cell.leastRuns : .max)
             if isShort {
                 Output.standardError.writeIgnoringErrors(
-                    "apus: --budget had room for \(data.design.runs) of \(runsOfEach) runs of each\n")
+                    "apus: --budget had room for \(data.design.runs) of \(runsOfEach) runs of each; "
+                        + "give more seconds for all\n")
             }
             return data
         } catch {
